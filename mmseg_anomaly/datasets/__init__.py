@@ -1,0 +1,1 @@
+"""Datasets, what can be pasted onto them, and transforms."""

@@ -1,0 +1,1 @@
+"""Sources of cut-out objects that can be pasted."""

@@ -1,0 +1,1 @@
+"""Training: hooks, optimisers, schedulers, safe checkpoints."""

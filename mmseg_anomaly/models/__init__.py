@@ -1,0 +1,1 @@
+"""Models, scorers and losses."""

@@ -1,0 +1,2 @@
+"""The version of mmseg_anomaly, read by setup.py without importing it."""
+__version__ = '0.1.0'
