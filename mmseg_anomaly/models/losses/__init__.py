@@ -1,1 +1,4 @@
 """Losses."""
+from .mask_classification_loss import MaskClassificationLoss
+
+__all__ = ['MaskClassificationLoss']
