@@ -81,6 +81,7 @@ class MaskTargets(Protocol):
             on the host, so that the number of pairs is known without asking
             the device.
     """
+
     class_labels: Tensor
     columns: list[np.ndarray]
 

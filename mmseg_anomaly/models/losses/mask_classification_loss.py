@@ -13,14 +13,20 @@ from mmengine.dist import all_reduce
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from ..matching import (MaskTargets, assign, pairwise_costs, sample_points,
-                        select_uncertain_points)
+from ..matching import (
+    MaskTargets,
+    assign,
+    pairwise_costs,
+    sample_points,
+    select_uncertain_points,
+)
 
 UniformSource = Callable[[tuple[int, ...]], Tensor]
 
 
 class _Draws(NamedTuple):
     """Random points of one prediction."""
+
     match: Tensor  # (B, P_match, 2)
     candidates: Tensor  # (n, oversample_ratio * P, 2)
     spread: Tensor  # (n, P - int(importance_sample_ratio * P), 2)
@@ -28,6 +34,7 @@ class _Draws(NamedTuple):
 
 class _Pairs(NamedTuple):
     """Matched pairs of one prediction, each (n,) long."""
+
     images: Tensor
     queries: Tensor
     columns: Tensor

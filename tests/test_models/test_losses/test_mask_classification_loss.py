@@ -8,9 +8,13 @@ import torch
 from torch import Tensor
 
 from mmseg_anomaly.models.losses.mask_classification_loss import (
-    MaskClassificationLoss)
-from mmseg_anomaly.models.matching import (InstanceTargets, SemanticTargets,
-                                           assign)
+    MaskClassificationLoss,
+)
+from mmseg_anomaly.models.matching import (
+    InstanceTargets,
+    SemanticTargets,
+    assign,
+)
 
 CASES = ('semantic', 'single_target', 'more_targets_than_queries',
          'one_image_without_targets', 'no_targets_at_all',
