@@ -1,0 +1,53 @@
+# CamVid, 11 classes, seen through 352x480 windows.
+dataset_type = 'CamVidDataset'
+data_root = 'data/camvid'
+num_classes = 11
+crop_size = (352, 480)  # (h, w)
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadCheckedAnnotations', num_classes=num_classes),
+    dict(
+        type='RandomResize',
+        scale=crop_size[::-1],  # (w, h)
+        ratio_range=(0.5, 2.0),
+        keep_ratio=True,
+        backend='pillow'),  # antialiased, as EoMT resizes
+    dict(type='RandomCrop', crop_size=crop_size),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PhotoMetricDistortion'),
+    dict(type='PackSegInputs')
+]
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='ResizeToWindow', window_size=crop_size),
+    # after the resize: results are compared in the original resolution
+    dict(type='LoadCheckedAnnotations', num_classes=num_classes),
+    dict(type='PackSegInputs')
+]
+train_dataloader = dict(
+    batch_size=4,
+    num_workers=2,
+    persistent_workers=True,
+    drop_last=True,
+    sampler=dict(type='InfiniteSampler', shuffle=True),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        data_prefix=dict(
+            img_path='images/train', seg_map_path='annotations/train'),
+        pipeline=train_pipeline))
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        data_prefix=dict(
+            img_path='images/val', seg_map_path='annotations/val'),
+        pipeline=test_pipeline))
+test_dataloader = val_dataloader
+
+val_evaluator = [dict(type='SemanticIoUMetric', iou_metrics=['mIoU'])]
+test_evaluator = val_evaluator

@@ -1,0 +1,54 @@
+# Cityscapes, 19 classes, seen through 640x640 windows.
+dataset_type = 'CityscapesDataset'
+data_root = 'data/cityscapes'
+num_classes = 19
+crop_size = (640, 640)  # (h, w)
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadCheckedAnnotations', num_classes=num_classes),
+    dict(
+        type='RandomResize',
+        scale=crop_size[::-1],  # (w, h)
+        ratio_range=(0.5, 2.0),
+        keep_ratio=True,
+        backend='pillow'),  # antialiased, as EoMT resizes
+    dict(type='RandomCrop', crop_size=crop_size),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PhotoMetricDistortion'),
+    dict(type='PackSegInputs')
+]
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='ResizeToWindow', window_size=crop_size),
+    # after the resize: results are compared in the original resolution
+    dict(type='LoadCheckedAnnotations', num_classes=num_classes),
+    dict(type='PackSegInputs')
+]
+# EoMT trains with a total batch of 16: on N devices set batch_size=16 / N
+train_dataloader = dict(
+    batch_size=16,
+    num_workers=4,
+    persistent_workers=True,
+    drop_last=True,
+    sampler=dict(type='InfiniteSampler', shuffle=True),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        data_prefix=dict(
+            img_path='leftImg8bit/train', seg_map_path='gtFine/train'),
+        pipeline=train_pipeline))
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        data_prefix=dict(
+            img_path='leftImg8bit/val', seg_map_path='gtFine/val'),
+        pipeline=test_pipeline))
+test_dataloader = val_dataloader
+
+val_evaluator = [dict(type='SemanticIoUMetric', iou_metrics=['mIoU'])]
+test_evaluator = val_evaluator
