@@ -1,1 +1,2 @@
 """Models, scorers and losses."""
+from . import backbones, decode_heads, losses, segmentors  # noqa: F401

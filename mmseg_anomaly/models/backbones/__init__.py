@@ -1,1 +1,4 @@
 """Backbones."""
+from .eomt_vit import EoMTViT
+
+__all__ = ['EoMTViT']

@@ -1,0 +1,374 @@
+"""The part of an EoMT in which queries and patches share the blocks.
+
+Shape letters: B images, Q queries, K classes, D channels, P prefix tokens,
+N tokens in all, h w patches, H W pixels, L joint blocks.
+"""
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+from timm.layers import LayerNorm2d
+from torch import Tensor, nn
+
+from ...labels import split_outliers
+from ..matching import SemanticTargets
+from ..vit import (Arch, build_vit, materialize, run_block, split_depth)
+from ..vit_weights import load_vit_weights
+
+
+class Prediction(NamedTuple):
+    """Masks and classes that the queries propose."""
+
+    mask_logits: Tensor
+    """(B, Q, h', w') before the sigmoid, h' = h * 2 ** upscale blocks."""
+    class_logits: Tensor
+    """(B, Q, K + 1) before the softmax, the last one for no-object."""
+
+
+@MODELS.register_module()
+class EoMTDecodeHead(BaseModule):
+    """Last blocks of a ViT together with learned queries.
+
+    In training the queries predict before each joint block and after the
+    last one, every prediction has its losses, and a query attends only to
+    the patches of the mask it has just predicted, with a probability that
+    ``AttnMaskAnnealingHook`` lowers from 1 to 0. At test time a block whose
+    probability is 0 makes no prediction, so that a fully annealed model
+    costs one prediction; otherwise the mask is always applied.
+
+    Config::
+
+        decode_head=dict(
+            type='EoMTDecodeHead', arch='vit_base_patch14_reg4_dinov2',
+            img_size=(640, 640), num_joint_blocks=3, num_classes=19,
+            query_losses=[
+                dict(type='EIMLoss', temperature=1.0, loss_weight=0.1)])
+
+    Args:
+        arch: As in ``EoMTViT``, like the next three.
+        img_size: (height, width) in pixels.
+        patch_size: Side of a patch in pixels.
+        num_joint_blocks: How many of the last blocks run here.
+        num_classes: Number of classes K, without no-object.
+        num_queries: Number of queries Q.
+        criterion: Loss of masks and classes, called with all predictions.
+        query_losses: Losses on the class logits (B, Q, K + 1) of every
+            prediction, such as ``EIMLoss``.
+        pretrained: As in ``EoMTViT``; give both halves the same.
+        drop_path_rate: Stochastic depth of the ViT's last block.
+        with_cp: Recompute blocks in backward to save memory.
+        init_cfg: As in every MMEngine module.
+
+    Raises:
+        ValueError: If the arguments do not fit each other.
+
+    Source: Kerssies et al., Your ViT is Secretly an Image Segmentation
+    Model, CVPR 2025, section 3 (mask annealing: section 3.3); differs: where
+    a mask probability lies strictly between 0 and 1, testing applies the
+    mask instead of drawing at random.
+    """
+
+    is_mask_classifier = True
+    reads_reserved_labels = True
+    align_corners = False
+    threshold = None
+
+    def __init__(self,
+                 arch: Arch,
+                 img_size: tuple[int, int],
+                 *,
+                 patch_size: int = 16,
+                 num_joint_blocks: int = 3,
+                 num_classes: int = 19,
+                 num_queries: int = 100,
+                 criterion: dict | None = None,
+                 query_losses: Sequence[dict] = (),
+                 pretrained: str | bool | None = None,
+                 drop_path_rate: float = 0.,
+                 with_cp: bool = False,
+                 init_cfg: dict | list | None = None) -> None:
+        super().__init__(init_cfg)
+        self.arch = arch
+        self.img_size = tuple(img_size)
+        self.patch_size = patch_size
+        self.num_classes = num_classes
+        self.out_channels = num_classes
+        self.num_queries = num_queries
+        self.pretrained = pretrained
+        self.with_cp = with_cp
+        vit = build_vit(arch, img_size, patch_size, drop_path_rate)
+        self.depth = len(vit.blocks)
+        self.first_block = split_depth(vit, num_joint_blocks)
+        vit.blocks = vit.blocks[self.first_block:]
+        materialize(vit)
+        dim = vit.embed_dim
+        self.blocks = nn.ModuleList(vit.blocks)
+        self.norm = vit.norm
+        self.queries = nn.Embedding(num_queries, dim)
+        self.class_head = nn.Linear(dim, num_classes + 1)
+        self.mask_head = nn.Sequential(
+            nn.Linear(dim, dim), nn.GELU(), nn.Linear(dim, dim), nn.GELU(),
+            nn.Linear(dim, dim))
+        self.upscale = nn.Sequential(
+            *(_upscale_block(dim)
+              for _ in range(max(1, int(math.log2(patch_size)) - 2))))
+        self.criterion = MODELS.build({
+            'type': 'MaskClassificationLoss',
+            'num_classes': num_classes,
+            **(criterion or {})
+        })
+        self.query_losses = nn.ModuleList(
+            MODELS.build(cfg) for cfg in query_losses)
+        self.register_buffer('attn_mask_probs', torch.ones(num_joint_blocks))
+        self._mask_probs = (1., ) * num_joint_blocks
+        self.register_load_state_dict_post_hook(_remember_mask_probs)
+
+    def init_weights(self) -> None:
+        """Read this half's share of the pretrained ViT.
+
+        Raises:
+            FileNotFoundError: If the pretrained file is missing.
+            ValueError: If its keys or shapes do not fit.
+        """
+        super().init_weights()
+        if not self.pretrained:
+            return
+        vit = build_vit(self.arch, self.img_size, self.patch_size)
+        weights = load_vit_weights(self.pretrained, self.arch, vit)
+        for offset, block in enumerate(self.blocks, self.first_block):
+            prefix = f'blocks.{offset}.'
+            block.load_state_dict({
+                key.removeprefix(prefix): value
+                for key, value in weights.items() if key.startswith(prefix)
+            })
+        self.norm.load_state_dict({
+            key: weights[f'norm.{key}']
+            for key in self.norm.state_dict()
+        })
+
+    def set_attn_mask_probs(self, probs: Sequence[float]) -> None:
+        """Set how often each joint block masks the attention of a query.
+
+        Args:
+            probs: One probability for each joint block.
+
+        Raises:
+            ValueError: If their number or range is wrong.
+        """
+        if len(probs) != len(self.blocks) or not all(
+                0 <= p <= 1 for p in probs):
+            raise ValueError(f'expected {len(self.blocks)} probabilities in '
+                             f'[0, 1], one for each joint block, got {probs}')
+        self._mask_probs = tuple(float(p) for p in probs)
+        self.attn_mask_probs.copy_(torch.tensor(self._mask_probs))
+
+    def forward(self, inputs: tuple[Tensor, Tensor]) -> list[Prediction]:
+        """Run the joint blocks.
+
+        Args:
+            inputs: ``(patch_map, prefix_tokens)`` of shapes (B, D, h, w) and
+                (B, P, D), as ``EoMTViT`` returns them.
+
+        Returns:
+            The predictions before each joint block (at test time only where
+            attention is masked), then the one after the last block.
+        """
+        patch_map, prefix_tokens = inputs
+        grid = patch_map.shape[2:]
+        queries = self.queries.weight.expand(len(patch_map), -1, -1)
+        patches = patch_map.flatten(2).transpose(1, 2)  # (B, h * w, D)
+        tokens = torch.cat([queries, prefix_tokens, patches], dim=1)
+        predictions = []
+        for block, prob in zip(self.blocks, self._mask_probs, strict=True):
+            attn_mask = None
+            if self.training or prob > 0:
+                prediction = self._predict(tokens, grid)
+                predictions.append(prediction)
+                attn_mask = self._attention_mask(prediction.mask_logits, grid,
+                                                 tokens.shape[1], prob)
+            tokens = run_block(block, tokens, attn_mask, self.with_cp)
+        predictions.append(self._predict(tokens, grid))
+        return predictions
+
+    def loss(self, inputs: tuple[Tensor, Tensor],
+             batch_data_samples: list[SegDataSample],
+             train_cfg: dict | None) -> dict[str, Tensor]:
+        """Losses of every prediction, as MMSeg asks a head for them."""
+        return self.loss_with_evidence(inputs, batch_data_samples,
+                                       train_cfg)[0]
+
+    def loss_with_evidence(
+            self, inputs: tuple[Tensor, Tensor],
+            batch_data_samples: list[SegDataSample],
+            train_cfg: dict | None) -> tuple[dict[str, Tensor], Tensor]:
+        """Losses, and the semantic evidence that outlier losses look at.
+
+        Args:
+            inputs: As in :meth:`forward`.
+            batch_data_samples: Their ``gt_sem_seg`` in the stored label
+                convention.
+            train_cfg: Unused, part of MMSeg's interface.
+
+        Returns:
+            The losses by name (``d0.`` and so on for the predictions before
+            the joint blocks), and ``seg_logits`` (B, K, h', w') of the last
+            prediction at the resolution of its masks.
+        """
+        predictions = self(inputs)
+        losses = self.loss_by_feat(predictions, batch_data_samples)
+        return losses, semantic_evidence(predictions[-1])['seg_logits']
+
+    def loss_by_feat(
+            self, predictions: list[Prediction],
+            batch_data_samples: list[SegDataSample]) -> dict[str, Tensor]:
+        """Losses of predictions that were made.
+
+        Pixels that are void or an outlier belong to no target mask: every
+        query learns to leave them alone.
+        """
+        seg_label = torch.stack(
+            [sample.gt_sem_seg.data[0] for sample in batch_data_samples])
+        semantic_label, _ = split_outliers(seg_label)
+        layers = self.criterion.forward_layers(
+            torch.stack([p.mask_logits for p in predictions]),
+            torch.stack([p.class_logits for p in predictions]),
+            SemanticTargets(semantic_label, self.num_classes))
+        losses = {}
+        for index, (prediction,
+                    layer) in enumerate(zip(predictions, layers,
+                                            strict=True)):
+            for loss in self.query_losses:
+                layer = {**layer, loss.loss_name: loss(
+                    prediction.class_logits)}
+            prefix = f'd{index}.' if index < len(predictions) - 1 else ''
+            losses.update({prefix + k: value for k, value in layer.items()})
+        return losses
+
+    def predict_evidence(self, inputs: tuple[Tensor, Tensor],
+                         batch_img_metas: list[dict],
+                         test_cfg: dict | None) -> dict[str, Tensor]:
+        """Evidence per pixel of the input, before any stitching.
+
+        Returns:
+            ``seg_logits`` (B, K, H, W), ``eam`` (B, 1, H, W) and
+            ``no_object`` (B, 1, H, W), see :func:`semantic_evidence`.
+        """
+        prediction = self(inputs)[-1]
+        size = [side * self.patch_size for side in inputs[0].shape[2:]]
+        return semantic_evidence(prediction, size)
+
+    def predict(self, inputs: tuple[Tensor, Tensor],
+                batch_img_metas: list[dict],
+                test_cfg: dict | None) -> Tensor:
+        """Semantic evidence (B, K, H, W), as MMSeg asks a head for it."""
+        return self.predict_evidence(inputs, batch_img_metas,
+                                     test_cfg)['seg_logits']
+
+    def get_layer_depth(self,
+                        param_name: str,
+                        prefix: str = '') -> tuple[int, int]:
+        """Block a parameter belongs to, for layer-wise rate decay.
+
+        Args:
+            param_name: Name of the parameter, as in ``named_parameters()``
+                of the model.
+            prefix: What precedes this module's own names.
+
+        Returns:
+            ``(layer, num_layers)``; all but the blocks count as the last.
+        """
+        name = param_name.removeprefix(prefix)
+        if name.startswith('blocks.'):
+            return self.first_block + int(name.split('.')[1]), self.depth
+        return self.depth - 1, self.depth
+
+    def is_backbone_param(self, param_name: str, prefix: str = '') -> bool:
+        """Whether a parameter is part of the pretrained ViT."""
+        name = param_name.removeprefix(prefix)
+        return name.startswith(('blocks.', 'norm.'))
+
+    def _predict(self, tokens: Tensor, grid: tuple[int, int]) -> Prediction:
+        tokens = self.norm(tokens)
+        queries = tokens[:, :self.num_queries]
+        patches = tokens[:, -grid[0] * grid[1]:]
+        features = self.upscale(patches.transpose(1, 2).unflatten(2, grid))
+        mask_logits = torch.einsum('bqd,bdhw->bqhw', self.mask_head(queries),
+                                   features)
+        return Prediction(mask_logits, self.class_head(queries))
+
+    @torch.no_grad()
+    def _attention_mask(self, mask_logits: Tensor, grid: tuple[int, int],
+                        num_tokens: int, prob: float) -> Tensor | None:
+        """(B, 1, N, N) bool, True where a row may attend; None: anywhere.
+
+        Only what queries see of patches is masked, so that no row is ever
+        empty.
+        """
+        if prob == 0:
+            return None
+        inside = F.interpolate(mask_logits, grid, mode='bilinear') > 0
+        inside = inside.flatten(2)  # (B, Q, h * w)
+        if self.training:
+            draws = torch.rand(inside.shape[:2], device=inside.device)
+            inside = inside | (draws >= prob)[..., None]
+        attn_mask = inside.new_ones(len(inside), 1, num_tokens, num_tokens)
+        attn_mask[:, 0, :self.num_queries, -inside.shape[2]:] = inside
+        return attn_mask
+
+
+def semantic_evidence(
+        prediction: Prediction,
+        size: Sequence[int] | None = None) -> dict[str, Tensor]:
+    """Turn masks and classes of queries into evidence per pixel.
+
+    With m the mask logits and p = softmax(class logits) over K classes and
+    no-object: ``seg_logits`` S_c = sum_q sigmoid(m_q) p_qc for c <= K in
+    [0, Q]; ``eam`` = sum_q sigmoid(m_q) max_{c <= K} p_qc; ``no_object`` =
+    sum_q sigmoid(m_q) p_q,no-object. Computed in fp32 also under autocast:
+    half precision near 1 would tie most scores.
+
+    Args:
+        prediction: Masks and classes.
+        size: (H, W) to which the mask logits are enlarged (bilinear) before
+            the sigmoid, or None to keep theirs.
+
+    Returns:
+        ``seg_logits`` (B, K, H, W), ``eam`` and ``no_object`` (B, 1, H, W).
+
+    Source: Cheng et al., Per-Pixel Classification is Not All You Need,
+    section 3.4 (S); Grcic et al., On Advantages of Mask-level Recognition
+    for Outlier-aware Segmentation, 2023 (eam).
+    """
+    with torch.autocast(prediction.mask_logits.device.type, enabled=False):
+        mask_logits = prediction.mask_logits.float()
+        probs = prediction.class_logits.float().softmax(dim=-1)
+        known_probs, no_object = probs[..., :-1], probs[..., -1:]
+        weights = torch.cat(
+            [known_probs, known_probs.amax(-1, keepdim=True), no_object],
+            dim=-1)  # (B, Q, K + 2)
+        if size is not None:
+            mask_logits = F.interpolate(
+                mask_logits, tuple(size), mode='bilinear')
+        evidence = torch.einsum('bqc,bqhw->bchw', weights,
+                                mask_logits.sigmoid())
+    num_classes = known_probs.shape[-1]
+    seg_logits, eam, no_object = evidence.split([num_classes, 1, 1], dim=1)
+    return dict(seg_logits=seg_logits, eam=eam, no_object=no_object)
+
+
+def _upscale_block(dim: int) -> nn.Sequential:
+    """Double the resolution: transposed and depthwise convolution."""
+    return nn.Sequential(
+        nn.ConvTranspose2d(dim, dim, kernel_size=2, stride=2), nn.GELU(),
+        nn.Conv2d(dim, dim, 3, padding=1, groups=dim, bias=False),
+        LayerNorm2d(dim))
+
+
+def _remember_mask_probs(head: EoMTDecodeHead, incompatible: object) -> None:
+    """Keep the loaded probabilities on the host: reading costs a sync."""
+    head._mask_probs = tuple(head.attn_mask_probs.tolist())
