@@ -108,7 +108,7 @@ class CocoOutliers:
                 raise FileNotFoundError(
                     f'{self.ann_file} lists the image {name}, which is not '
                     f'in {self.image_dir}; complete the folder or correct '
-                    "`data_prefix=dict(img_path=...)`")
+                    '`data_prefix=dict(img_path=...)`')
 
     def _read_image(self, image_row: int) -> np.ndarray:
         path = self.image_dir / str(self._index.file_names[image_row])

@@ -1,0 +1,196 @@
+"""Paste objects onto labelled scenes once, as a fixed anomaly test set.
+
+The result, like Fishyscapes Static, has ground truth for every pixel:
+
+    OUT/images/*.png        scenes with objects, lossless
+    OUT/annotations/*.png   class ids, 254 on objects, 255 void
+    OUT/manifest.json       settings, classes, provenance of every object
+
+``StaticAnomalyDataset`` loads it. Equal arguments give equal files.
+"""
+import argparse
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import mmengine
+import numpy as np
+from mmengine.config import Config
+from mmengine.dataset import Compose
+from mmseg.datasets import BaseSegDataset
+from mmseg.registry import DATASETS
+from mmseg.utils import register_all_modules
+
+import mmseg_anomaly  # noqa: F401
+from mmseg_anomaly.datasets.outliers import CocoOutliers
+from mmseg_anomaly.datasets.static_anomaly import MANIFEST_NAME
+from mmseg_anomaly.datasets.transforms import OutlierPaste
+from mmseg_anomaly.labels import IGNORE_INDEX, OUTLIER_INDEX
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description='Make an anomaly test set from labelled scenes and COCO '
+        'objects')
+    parser.add_argument(
+        '--scenes', nargs='+', required=True, metavar='PATH',
+        help='a config with dataloaders, or the folders IMAGES ANNOTATIONS')
+    parser.add_argument(
+        '--split', choices=('train', 'val', 'test'), default='val',
+        help='which dataloader of the config (default: val)')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=mmengine.DictAction,
+        help='overrides of the config, such as '
+        'val_dataloader.dataset.data_root=data/camvid')
+    parser.add_argument(
+        '--classes', nargs='+', metavar='NAME',
+        help='names of the ids 0, 1, ... (folders only)')
+    parser.add_argument(
+        '--void-ids', nargs='*', type=int, default=[], metavar='ID',
+        help='ids of the label files that mean void (folders only)')
+    parser.add_argument('--img-suffix', default='.jpg', help='folders only')
+    parser.add_argument(
+        '--seg-map-suffix', default='.png', help='folders only')
+    parser.add_argument(
+        '--objects', nargs=2, required=True, metavar=('JSON', 'IMAGES'),
+        help='COCO instances file and its image folder')
+    parser.add_argument('--min-area', type=int, default=400,
+                        help='smallest object in its COCO image, in pixels')
+    parser.add_argument('--min-objects', type=int, default=1)
+    parser.add_argument('--max-objects', type=int, default=3)
+    parser.add_argument(
+        '--min-scale', type=float, default=0.1,
+        help="longer side of an object by the image's shorter side")
+    parser.add_argument('--max-scale', type=float, default=0.3)
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('-o', '--out', type=Path, required=True)
+    args = parser.parse_args(argv)
+    if len(args.scenes) > 2:
+        parser.error('--scenes takes a config or IMAGES ANNOTATIONS')
+    if len(args.scenes) == 2 and args.classes is None:
+        parser.error('--scenes IMAGES ANNOTATIONS needs --classes')
+    if args.out.exists() and any(args.out.iterdir()):
+        parser.error(f'--out {args.out} is not empty; choose a new folder')
+    return args
+
+
+def build_scenes(args: argparse.Namespace) -> BaseSegDataset:
+    """Build the scenes so that they load without any augmentation."""
+    if len(args.scenes) == 1:
+        cfg = Config.fromfile(args.scenes[0])
+        cfg.merge_from_dict(args.cfg_options or {})
+        dataset_cfg = cfg[f'{args.split}_dataloader'].dataset
+        dataset_cfg.pipeline = []
+        return DATASETS.build(dataset_cfg)
+    images, annotations = args.scenes
+    dataset = BaseSegDataset(
+        img_suffix=args.img_suffix,
+        seg_map_suffix=args.seg_map_suffix,
+        metainfo=dict(classes=args.classes),
+        data_prefix=dict(img_path=images, seg_map_path=annotations),
+        lazy_init=True)
+    dataset.label_map = dict.fromkeys(args.void_ids, IGNORE_INDEX)
+    dataset.full_init()
+    return dataset
+
+
+def write_scene(name: Path, img: np.ndarray, seg_label: np.ndarray,
+                out: Path) -> dict[str, str]:
+    """Write one scene losslessly; return where, relative to ``out``."""
+    paths = dict(
+        image=Path('images', name).with_suffix('.png'),
+        annotation=Path('annotations', name).with_suffix('.png'))
+    for key, array in (('image', img), ('annotation', seg_label)):
+        path = out / paths[key]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not cv2.imwrite(str(path), array):
+            raise OSError(f'could not write {path}; check the disk')
+    return {key: path.as_posix() for key, path in paths.items()}
+
+
+def paste_scene(index: int, scenes: BaseSegDataset, load: Compose,
+                paste: OutlierPaste, args: argparse.Namespace) -> dict:
+    """Paste onto one scene and write it; return its manifest entry.
+
+    A scene's objects depend on the seed and its number alone.
+    """
+    results = load(scenes.get_data_info(index))
+    img, seg_label, outliers = paste.paste(
+        results['img'], results['gt_seg_map'],
+        np.random.default_rng((args.seed, index)))
+    name = Path(results['img_path']).relative_to(
+        scenes.data_prefix['img_path'])
+    return dict(
+        **write_scene(name, img, seg_label, args.out),
+        scene=name.as_posix(),
+        num_pixels=count_pixels(seg_label),
+        outliers=outliers)
+
+
+def count_pixels(seg_label: np.ndarray) -> dict[str, int]:
+    is_outlier = seg_label == OUTLIER_INDEX
+    is_void = seg_label == IGNORE_INDEX
+    return dict(
+        outlier=int(is_outlier.sum()),
+        void=int(is_void.sum()),
+        known=int((~is_outlier & ~is_void).sum()))
+
+
+def summarise(entries: list[dict]) -> dict:
+    categories = Counter(
+        outlier['category'] for entry in entries
+        for outlier in entry['outliers'])
+    return dict(
+        images=len(entries),
+        objects=sum(categories.values()),
+        images_without_object=sum(not entry['outliers'] for entry in entries),
+        pixels={
+            key: sum(entry['num_pixels'][key] for entry in entries)
+            for key in ('outlier', 'void', 'known')
+        },
+        categories=dict(sorted(categories.items())))
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
+    register_all_modules(init_default_scope=True)
+    scenes = build_scenes(args)
+    classes = scenes.metainfo['classes']
+    load = Compose([
+        dict(type='LoadImageFromFile'),
+        dict(type='LoadCheckedAnnotations', num_classes=len(classes))
+    ])
+    settings = {
+        key: getattr(args, key)
+        for key in ('seed', 'min_area', 'min_objects', 'max_objects',
+                    'min_scale', 'max_scale')
+    }
+    paste = OutlierPaste(
+        CocoOutliers(
+            args.objects[0],
+            data_prefix=dict(img_path=args.objects[1]),
+            min_area=args.min_area),
+        min_objects=args.min_objects,
+        max_objects=args.max_objects,
+        min_scale=args.min_scale,
+        max_scale=args.max_scale)
+    entries = [
+        paste_scene(index, scenes, load, paste, args)
+        for index in mmengine.track_iter_progress(range(len(scenes)))
+    ]
+    counts = summarise(entries)
+    manifest = dict(
+        settings=settings,
+        objects=Path(args.objects[0]).name,
+        counts=counts,
+        classes=list(classes),
+        palette=scenes.metainfo['palette'],
+        images=entries)
+    mmengine.dump(manifest, args.out / MANIFEST_NAME, indent=1)
+    print(f'{counts["images"]} images with {counts["objects"]} objects in '
+          f'{args.out}')
+
+
+if __name__ == '__main__':
+    main()
