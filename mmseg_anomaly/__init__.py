@@ -2,7 +2,12 @@
 
 Importing the package registers every part into MMSeg's own registries.
 """
-from . import datasets, engine, evaluation, models, visualization  # noqa: F401
-from .version import __version__
+from ._compatibility import require_compatible_versions
+
+# Before anything imports the libraries it asks about.
+require_compatible_versions()
+
+from . import datasets, engine, evaluation, models, visualization  # noqa: E402, F401, I001
+from .version import __version__  # noqa: E402
 
 __all__ = ['__version__']
