@@ -1,0 +1,88 @@
+"""What tools/train.py and tools/test.py have in common."""
+import os
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from mmengine.config import Config, DictAction
+from mmengine.runner import Runner
+from mmseg.registry import RUNNERS
+
+LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
+AMP_WRAPPER = 'DeviceAmpOptimWrapper'
+REPLACED_BY_AMP = ('OptimWrapper', 'AmpOptimWrapper', AMP_WRAPPER)
+
+
+def add_common_arguments(parser: ArgumentParser) -> None:
+    """Add the options that MMSeg's train.py and test.py share, and --amp."""
+    parser.add_argument(
+        '--amp', action='store_true',
+        help='compute in mixed precision: bfloat16 on the CPU, float16 on '
+        'a GPU')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction,
+        help='override settings of the config by key=value; a list is '
+        'written key="[a,b]" or key=a,b, a nested one key="[(a,b),(c,d)]", '
+        'in quotes and without blanks')
+    parser.add_argument(
+        '--launcher', choices=LAUNCHERS, default='none', help='job launcher')
+    parser.add_argument(
+        '--local_rank', '--local-rank', type=int, default=0,
+        help='set by launchers; LOCAL_RANK of the environment goes first')
+
+
+def load_config(args: Namespace) -> Config:
+    """Read the config and apply the options common to train and test.
+
+    Args:
+        args: Result of a parser with `config`, `--work-dir` and the
+            arguments of `add_common_arguments`.
+
+    Returns:
+        The config with `launcher` and `work_dir` set; without `--work-dir`
+        and without one in the config it is `work_dirs/` plus the config's
+        name.
+    """
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    cfg = Config.fromfile(args.config)
+    cfg.launcher = args.launcher
+    if args.cfg_options is not None:
+        cfg.merge_from_dict(args.cfg_options)
+    if args.work_dir is not None:
+        cfg.work_dir = args.work_dir
+    elif cfg.get('work_dir') is None:
+        cfg.work_dir = str(Path('work_dirs') / Path(args.config).stem)
+    return cfg
+
+
+def enable_amp_training(cfg: Config) -> None:
+    """Let training steps compute in mixed precision.
+
+    Raises:
+        ValueError: If the optimizer wrapper is not one that it can replace.
+    """
+    kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
+    if kind not in REPLACED_BY_AMP:
+        raise ValueError(
+            f'--amp needs `optim_wrapper.type` to be one of '
+            f'{REPLACED_BY_AMP}, got {kind!r}: drop --amp, or change it.')
+    cfg.optim_wrapper.type = AMP_WRAPPER
+
+
+def enable_amp_inference(cfg: Config) -> None:
+    """Let the loops of validation and test compute in mixed precision."""
+    for loop in ('val_cfg', 'test_cfg'):
+        if cfg.get(loop) is not None:
+            cfg[loop].fp16 = True
+
+
+def build_runner(cfg: Config) -> Runner:
+    """Build the runner that the config names, by default AnomalyRunner.
+
+    Checkpoints are compared with the model even if the config does not use
+    our `default_runtime.py`.
+    """
+    cfg.setdefault('runner_type', 'AnomalyRunner')
+    cfg.setdefault('default_hooks', {})
+    cfg.default_hooks.setdefault(
+        'strict_checkpoint', dict(type='StrictCheckpointHook'))
+    return RUNNERS.build(cfg)

@@ -1,0 +1,64 @@
+"""Stop where MMEngine only warns: a checkpoint that does not fit."""
+import re
+from collections import OrderedDict
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.model import BaseTTAModel, is_model_wrapper
+from mmengine.runner import Runner
+from mmseg.registry import HOOKS
+from torch import Tensor, nn
+
+from ..checkpoint import load_state_dict_strictly
+
+
+@HOOKS.register_module()
+class StrictCheckpointHook(Hook):
+    """Compare every checkpoint that is loaded or resumed with the model.
+
+    Any runner of MMEngine calls it, for `load_from`, resuming and testing::
+
+        default_hooks = dict(
+            strict_checkpoint=dict(type='StrictCheckpointHook'))
+        allow_missing = ['decode_head.class_predict']  # of the config
+
+    The config's `allow_missing` lists regular expressions, matched from the
+    start of a key; the keys they match may be missing, unexpected or of
+    another shape.
+    """
+
+    # After every hook that may still change the checkpoint.
+    priority = 'LOWEST'
+
+    def after_load_checkpoint(self, runner: Runner,
+                              checkpoint: dict[str, Any]) -> None:
+        """Load the values here, strictly, before the runner does.
+
+        Raises:
+            RuntimeError: If keys differ; names all of them.
+            TypeError: If `allow_missing` is not a list of strings.
+        """
+        allow_missing = runner.cfg.get('allow_missing', ())
+        if isinstance(allow_missing, str):
+            raise TypeError(
+                '`allow_missing` must be a list of regular expressions, got '
+                f'the string {allow_missing!r}: write [{allow_missing!r}].')
+        state_dict = checkpoint.get('state_dict', checkpoint)
+        load_state_dict_strictly(
+            _unwrap(runner.model), _without_wrapper(state_dict),
+            allow_missing)
+
+
+def _without_wrapper(state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
+    renamed = OrderedDict(
+        (re.sub(r'^module\.', '', key), value)
+        for key, value in state_dict.items())
+    # torch reads the versions of the layers from here.
+    renamed._metadata = getattr(state_dict, '_metadata', {})
+    return renamed
+
+
+def _unwrap(model: nn.Module) -> nn.Module:
+    while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
+        model = model.module
+    return model
