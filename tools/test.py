@@ -1,0 +1,91 @@
+"""Test a segmentor: metrics, and on demand predictions and pictures."""
+import argparse
+
+from mmengine.config import Config
+
+from mmseg_anomaly.engine import command_line
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description='Test a segmentor')
+    parser.add_argument('config', help='test config file path')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument(
+        '--work-dir', help='the dir to save the metrics to, as json')
+    parser.add_argument(
+        '--out', help='the dir to save predictions to, for offline evaluation')
+    parser.add_argument(
+        '--show', action='store_true', help='show prediction results')
+    parser.add_argument(
+        '--show-dir', help='the dir, below work_dir/timestamp, to save '
+        'painted images to')
+    parser.add_argument(
+        '--wait-time', type=float, default=2, help='the interval of show (s)')
+    parser.add_argument(
+        '--tta', action='store_true', help='test time augmentation')
+    command_line.add_common_arguments(parser)
+    return parser.parse_args()
+
+
+def enable_visualization(cfg: Config, args: argparse.Namespace) -> None:
+    """Turn the visualization hook on.
+
+    Raises:
+        ValueError: If the config has none.
+    """
+    hook = cfg.default_hooks.get('visualization')
+    if hook is None:
+        raise ValueError(
+            '--show and --show-dir need a `visualization` entry in '
+            '`default_hooks`: add '
+            'visualization=dict(type="AnomalyVisualizationHook").')
+    hook.draw = True
+    if args.show:
+        hook.show = True
+        hook.wait_time = args.wait_time
+    if args.show_dir:
+        cfg.visualizer.save_dir = args.show_dir
+
+
+def enable_tta(cfg: Config) -> None:
+    """Test on several versions of each image and merge the evidence.
+
+    Raises:
+        ValueError: If the config does not say how.
+    """
+    for key in ('tta_pipeline', 'tta_model'):
+        if cfg.get(key) is None:
+            raise ValueError(f'--tta needs `{key}` in the config.')
+    cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
+    cfg.tta_model.module = cfg.model
+    cfg.model = cfg.tta_model
+
+
+def save_predictions(cfg: Config, output_dir: str) -> None:
+    """Let every metric of the config write what it is given."""
+    evaluators = cfg.test_evaluator
+    if isinstance(evaluators, dict):
+        evaluators = [evaluators]
+    for evaluator in evaluators:
+        evaluator.output_dir = output_dir
+        evaluator.keep_results = True
+
+
+def main() -> None:
+    args = parse_args()
+    cfg = command_line.load_config(args)
+    cfg.load_from = args.checkpoint
+    cfg.resume = False
+    if args.show or args.show_dir:
+        enable_visualization(cfg, args)
+    if args.tta:
+        enable_tta(cfg)
+    if args.amp:
+        command_line.enable_amp_inference(cfg)
+    if args.out is not None:
+        save_predictions(cfg, args.out)
+    command_line.build_runner(cfg).test()
+
+
+if __name__ == '__main__':
+    main()
