@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ..matching import (
     MaskTargets,
+    SemanticTargets,
     assign,
     pairwise_costs,
     sample_points,
@@ -111,15 +112,16 @@ class MaskClassificationLoss(nn.Module):
     def forward(self,
                 mask_logits: Tensor,
                 class_logits: Tensor,
-                targets: MaskTargets,
+                targets: Tensor | MaskTargets,
                 uniform: UniformSource | None = None) -> dict[str, Tensor]:
         """Compute the losses of one prediction.
 
         Args:
             mask_logits: (B, Q, h, w) before the sigmoid.
             class_logits: (B, Q, K + 1), no-object last.
-            targets: ``SemanticTargets(label_maps, num_classes)`` for label
-                maps, ``InstanceTargets(masks, labels)`` for any masks.
+            targets: Label maps (B, H, W) of integers at any resolution, in
+                which all ids from K on are background of every mask; or
+                ``InstanceTargets(masks, labels)`` for any masks.
             uniform: See ``forward_layers``.
 
         Returns:
@@ -132,7 +134,7 @@ class MaskClassificationLoss(nn.Module):
     def forward_layers(self,
                        mask_logits: Sequence[Tensor] | Tensor,
                        class_logits: Sequence[Tensor] | Tensor,
-                       targets: MaskTargets,
+                       targets: Tensor | MaskTargets,
                        uniform: UniformSource | None = None
                        ) -> list[dict[str, Tensor]]:
         """Compute the losses of several predictions of the same images.
@@ -150,6 +152,8 @@ class MaskClassificationLoss(nn.Module):
             L dicts as ``forward`` returns.
         """
         device = mask_logits[0].device
+        if isinstance(targets, Tensor):
+            targets = SemanticTargets(targets, self.num_classes)
         if uniform is None:
             def uniform(shape: tuple[int, ...]) -> Tensor:
                 return torch.rand(shape, device=device)

@@ -12,7 +12,6 @@ from mmseg_anomaly.models.losses.mask_classification_loss import (
 )
 from mmseg_anomaly.models.matching import (
     InstanceTargets,
-    SemanticTargets,
     assign,
 )
 
@@ -121,8 +120,7 @@ def test_forward__semantic_targets_equal_masks():
              for m, k in zip(label_maps, labels, strict=True)]
     mask_logits, class_logits = torch.randn(2, 8, 6, 5), torch.randn(2, 8, 6)
     results = []
-    for targets in (SemanticTargets(label_maps, 5),
-                    InstanceTargets(masks, labels)):
+    for targets in (label_maps, InstanceTargets(masks, labels)):
         torch.manual_seed(1)
         results.append(MaskClassificationLoss(5, 64)(
             mask_logits, class_logits, targets))
