@@ -1,1 +1,4 @@
 """Parameter schedulers."""
+from .two_stage_warmup_poly_lr import TwoStageWarmupPolyLR
+
+__all__ = ['TwoStageWarmupPolyLR']
