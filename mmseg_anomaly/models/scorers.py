@@ -1,0 +1,236 @@
+"""Scorers: how evidence about the classes becomes an anomaly map.
+
+One function a rule, one sign for all: a larger score is more anomalous.
+Evidence is a mapping from a name to a (B, c, H, W) tensor. ``seg_logits`` is
+always there: for mask classifiers
+``S_c = sum_q sigmoid(m_q) * softmax(z_q)_c >= 0``, for other heads the plain
+logits. Scoring happens once, after windows and augmentations were averaged.
+
+Shape letters: B images, K classes, H, W the map.
+"""
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from mmseg.registry import TASK_UTILS
+from torch import Tensor
+
+Evidence = Mapping[str, Tensor]
+Scorer = Callable[[Evidence], Tensor]
+
+
+def _part(evidence: Evidence, name: str, scorer: str) -> Tensor:
+    if name not in evidence:
+        raise ValueError(
+            f'scorer={scorer!r} needs the evidence {name!r}, the decode head '
+            f'offers {sorted(evidence)}; choose another scorer or a head '
+            f'whose predict_evidence() returns {name!r}')
+    return evidence[name]
+
+
+@TASK_UTILS.register_module()
+def msp(evidence: Evidence) -> Tensor:
+    """Return ``1 - max_c S_c``; mask classifiers only.
+
+    Ranks pixels as ``max_logit`` does.
+
+    Args:
+        evidence: Holds ``seg_logits`` (B, K, H, W) of a mask classifier.
+
+    Returns:
+        (B, 1, H, W), mostly in [0, 1]; below 0 where several queries claim
+        a pixel for the same class.
+
+    Source: Rai et al., Unmasking Anomalies in Road-Scene Segmentation,
+    arXiv 2307.13316, without its refinement mask.
+    """
+    return 1 - evidence['seg_logits'].amax(dim=1, keepdim=True)
+
+
+@TASK_UTILS.register_module()
+def softmax_msp(evidence: Evidence, temperature: float = 1.0) -> Tensor:
+    """Return ``1 - max_c softmax(S / temperature)_c``.
+
+    Args:
+        evidence: Holds ``seg_logits`` (B, K, H, W).
+        temperature: > 0; larger is flatter.
+
+    Returns:
+        (B, 1, H, W) in [0, 1 - 1/K].
+
+    Raises:
+        ValueError: If the temperature is not positive.
+
+    Source: Hendrycks and Gimpel, A Baseline for Detecting Misclassified and
+    Out-of-Distribution Examples, arXiv 1610.02136.
+    """
+    if temperature <= 0:
+        raise ValueError('softmax_msp: `temperature` must be > 0, got '
+                         f'{temperature}')
+    probs = (evidence['seg_logits'] / temperature).softmax(dim=1)
+    return 1 - probs.amax(dim=1, keepdim=True)
+
+
+@TASK_UTILS.register_module()
+def max_logit(evidence: Evidence) -> Tensor:
+    """Return ``-max_c S_c``.
+
+    Args:
+        evidence: Holds ``seg_logits`` (B, K, H, W).
+
+    Returns:
+        (B, 1, H, W), unbounded.
+
+    Source: Hendrycks et al., Scaling Out-of-Distribution Detection for
+    Real-World Settings, arXiv 1911.11132.
+    """
+    return -evidence['seg_logits'].amax(dim=1, keepdim=True)
+
+
+@TASK_UTILS.register_module()
+def entropy(evidence: Evidence) -> Tensor:
+    """Return ``H(softmax(S))`` in nats.
+
+    ``torch.special.entr`` gives 0, not NaN, for a probability that
+    underflows.
+
+    Args:
+        evidence: Holds ``seg_logits`` (B, K, H, W).
+
+    Returns:
+        (B, 1, H, W) in [0, log K].
+
+    Source: Chan et al., Entropy Maximization and Meta Classification for
+    Out-of-Distribution Detection in Semantic Segmentation, arXiv 2012.06575;
+    differs: not divided by log K.
+    """
+    probs = evidence['seg_logits'].softmax(dim=1)
+    return torch.special.entr(probs).sum(dim=1, keepdim=True)
+
+
+@TASK_UTILS.register_module()
+def sum_entropy(evidence: Evidence) -> Tensor:
+    """Return ``H(S / sum_c S_c)`` in nats; mask classifiers only.
+
+    Args:
+        evidence: Holds ``seg_logits`` (B, K, H, W) of a mask classifier. A
+            negative value gives -inf, values that sum to 0 give NaN.
+
+    Returns:
+        (B, 1, H, W) in [0, log K].
+
+    Source: the criterion of NazirNayal8/RbA@cf263d5, where it is named so.
+    """
+    scores = evidence['seg_logits']
+    probs = scores / scores.sum(dim=1, keepdim=True)
+    return torch.special.entr(probs).sum(dim=1, keepdim=True)
+
+
+@TASK_UTILS.register_module()
+def energy(evidence: Evidence) -> Tensor:
+    """Return ``-logsumexp_c S_c``.
+
+    Args:
+        evidence: Holds ``seg_logits`` (B, K, H, W).
+
+    Returns:
+        (B, 1, H, W), unbounded.
+
+    Source: Liu et al., Energy-based Out-of-distribution Detection, arXiv
+    2010.03759, at temperature 1.
+    """
+    return -evidence['seg_logits'].logsumexp(dim=1, keepdim=True)
+
+
+@TASK_UTILS.register_module()
+def rba(evidence: Evidence) -> Tensor:
+    """Return ``-sum_c tanh(S_c)``: rejected by all classes.
+
+    Args:
+        evidence: Holds ``seg_logits`` (B, K, H, W).
+
+    Returns:
+        (B, 1, H, W) in [-K, K]; in [-K, 0] for a mask classifier.
+
+    Source: Nayal et al., RbA: Segmenting Unknown Regions Rejected by All,
+    arXiv 2211.14293, with the tanh of NazirNayal8/RbA@cf263d5.
+    """
+    return -evidence['seg_logits'].tanh().sum(dim=1, keepdim=True)
+
+
+@TASK_UTILS.register_module()
+def eam(evidence: Evidence) -> Tensor:
+    """Return ``1 - sum_q sigmoid(m_q) * max_{c<=K} p_qc``.
+
+    Args:
+        evidence: Holds ``eam`` (B, 1, H, W), the sum above.
+
+    Returns:
+        (B, 1, H, W), at most 1.
+
+    Raises:
+        ValueError: If the head offers no ``eam`` evidence.
+
+    Source: Grcic et al., On Advantages of Mask-level Recognition for
+    Outlier-aware Segmentation, arXiv 2301.03407.
+    """
+    return 1 - _part(evidence, 'eam', 'eam')
+
+
+_INSTEAD_ON_LOGITS = {msp: 'softmax_msp', sum_entropy: 'entropy'}
+
+
+def _find(name: str) -> Callable[..., Tensor]:
+    scorer = TASK_UTILS.get(name)
+    if not inspect.isfunction(scorer):
+        known = sorted(
+            key for key, value in TASK_UTILS.module_dict.items()
+            if inspect.isfunction(value))
+        raise ValueError(f'scorer={name!r} is not registered in TASK_UTILS; '
+                         f'choose from {known}')
+    return scorer
+
+
+def _build(cfg: str | dict, is_mask_classifier: bool) -> tuple[str, Scorer]:
+    arguments = {'type': cfg} if isinstance(cfg, str) else dict(cfg)
+    name = arguments.pop('type')
+    scorer = _find(name)
+    if not is_mask_classifier and scorer in _INSTEAD_ON_LOGITS:
+        raise ValueError(
+            f'scorer={name!r} reads scores of a mask classifier, this head '
+            f'gives plain logits; use {_INSTEAD_ON_LOGITS[scorer]!r}')
+    label = arguments.pop('name', name)
+    try:
+        inspect.signature(scorer).bind({}, **arguments)
+    except TypeError as error:
+        raise ValueError(f'scorer={name!r}: {error}; it is '
+                         f'{name}{inspect.signature(scorer)}') from None
+    return label, functools.partial(scorer, **arguments)
+
+
+def build_scorers(cfg: str | dict | Sequence[str | dict],
+                  is_mask_classifier: bool) -> dict[str, Scorer]:
+    """Build the scorers a config asks for.
+
+    Args:
+        cfg: ``'rba'`` or ``dict(type='softmax_msp', temperature=2.0)`` or a
+            list of such; ``name`` in a dict renames the map, so that one
+            rule can serve twice.
+        is_mask_classifier: Whether ``seg_logits`` are scores of a mask
+            classifier rather than plain logits.
+
+    Returns:
+        Name -> function of the evidence, in the order of the config.
+
+    Raises:
+        ValueError: If a scorer is unknown, gets an argument it has not, does
+            not fit the head, or a name occurs twice, or none is given.
+    """
+    entries = [cfg] if isinstance(cfg, (str, dict)) else list(cfg)
+    built = [_build(entry, is_mask_classifier) for entry in entries]
+    names = [name for name, _ in built]
+    if not names or len(set(names)) < len(names):
+        raise ValueError('`scorer` needs one or more different names, got '
+                         f'{names}; rename with dict(type=..., name=...)')
+    return dict(built)
