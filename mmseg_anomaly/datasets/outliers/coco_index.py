@@ -89,7 +89,7 @@ def read_coco_index(
                 reason = 'smaller than `min_area`'
         if reason is None:
             kept.append(annotation)
-            masks.append(rle['counts'])
+            masks.append(_as_bytes(rle['counts']))
         else:
             removed[reason] += 1
     return _pack(coco, kept, masks), dict(removed)
@@ -149,6 +149,11 @@ def _reason_to_drop(annotation: dict, denied_ids: set[int],
     if not annotation.get('segmentation'):
         return 'without segmentation'
     return None
+
+
+def _as_bytes(counts: bytes | str) -> bytes:
+    # a json can only hold compressed run lengths as text
+    return counts.encode() if isinstance(counts, str) else counts
 
 
 def _pack(coco: COCO, annotations: list[dict],

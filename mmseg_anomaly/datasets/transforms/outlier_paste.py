@@ -67,7 +67,8 @@ class OutlierPaste(BaseTransform):
             at any aspect ratio.
 
     Raises:
-        ValueError: If a range is empty or outside its limits.
+        ValueError: If a range is empty or outside its limits, or the source
+            is empty.
     """
 
     def __init__(self,
@@ -91,6 +92,9 @@ class OutlierPaste(BaseTransform):
                              f'got {min_scale} and {max_scale}')
         self.source = (DATASETS.build(source) if isinstance(source, dict)
                        else source)
+        if len(self.source) == 0:
+            raise ValueError('`source` holds no object to paste; give a '
+                             'source of at least one cut-out')
         self.paste_probability = paste_probability
         self.min_objects = min_objects
         self.max_objects = max_objects

@@ -1,0 +1,212 @@
+import json
+import pickle
+
+import cv2
+import numpy as np
+import pytest
+from mmseg.registry import DATASETS
+
+from mmseg_anomaly.datasets.outliers import CocoOutliers
+from mmseg_anomaly.datasets.outliers.coco_index import ROAD_CATEGORIES
+
+RABBIT = dict(image='field', category='rabbit', box=(10, 20, 30, 25))
+
+
+def open_source(root, **options):
+    options = {'data_prefix': dict(img_path='images'), **options}
+    return CocoOutliers('instances.json', str(root), **options)
+
+
+def categories_of(source):
+    return sorted(source[row].category for row in range(len(source)))
+
+
+def test_polygon__is_cut_out_of_its_image(make_coco):
+    root = make_coco([RABBIT])
+    source = open_source(root)
+    assert len(source) == 1
+    image = cv2.imread(str(root / 'images' / 'field.png'))
+    np.testing.assert_array_equal(source[0].image, image[20:45, 10:40])
+    np.testing.assert_array_equal(source[0].alpha, np.full((25, 30), 255))
+    assert source[0].category == 'rabbit'
+    assert source[0].origin == dict(
+        image='field.png', image_id=10, annotation_id=100)
+
+
+@pytest.mark.parametrize('compressed', [False, True])
+def test_run_lengths__give_the_mask_they_encode(make_coco, compressed):
+    mask = np.zeros((60, 80), np.uint8)
+    mask[5:35, 8:18] = 1  # an L
+    mask[25:35, 8:40] = 1
+    ends = np.flatnonzero(np.diff(mask.ravel(order='F'))) + 1
+    rle = dict(size=[60, 80], counts=np.diff(
+        [0, *ends, mask.size]).tolist())
+    if compressed:
+        from pycocotools import mask as coco_mask
+        rle = coco_mask.frPyObjects(rle, 60, 80)
+        rle['counts'] = rle['counts'].decode()
+    root = make_coco([dict(image='a', category='toy', segmentation=rle)])
+    np.testing.assert_array_equal(
+        open_source(root)[0].alpha, 255 * mask[5:35, 8:40])
+
+
+def test_denied_category__takes_its_whole_image_along(make_coco):
+    root = make_coco([
+        RABBIT,
+        dict(image='street', category='rabbit', box=(0, 0, 30, 30)),
+        dict(image='street', category='car', box=(40, 0, 30, 30)),
+    ])
+    source = open_source(root)
+    assert [source[row].origin['image'] for row in range(len(source))] == [
+        'field.png'
+    ]
+
+
+def test_denied_lists__work_apart(make_coco):
+    root = make_coco([
+        dict(image='street', category='rabbit', box=(0, 0, 30, 30)),
+        dict(image='street', category='car', box=(40, 0, 30, 30)),
+        dict(image='street', category='boat', box=(0, 30, 30, 30)),
+    ])
+    source = open_source(root, deny_image_categories=())
+    assert categories_of(source) == ['boat', 'rabbit']
+    source = open_source(
+        root, deny_categories=['boat'], deny_image_categories=[])
+    assert categories_of(source) == ['car', 'rabbit']
+    with pytest.raises(ValueError, match='no object'):
+        open_source(root, deny_categories=(), deny_image_categories=['boat'])
+
+
+@pytest.mark.parametrize('category', ROAD_CATEGORIES)
+def test_road_categories__are_denied_by_default(make_coco, category):
+    root = make_coco([
+        RABBIT, dict(image='field', category=category, box=(0, 0, 5, 5))
+    ])
+    with pytest.raises(ValueError, match='1 of a denied category'):
+        open_source(root)
+
+
+def test_crowd__is_dropped_and_still_denies_its_image(make_coco):
+    crowd = dict(
+        image='field', category='person', iscrowd=1, box=(50, 0, 30, 30))
+    root = make_coco([RABBIT, crowd])
+    with pytest.raises(ValueError, match='1 beside a denied category'):
+        open_source(root)
+    source = open_source(root, deny_categories=(), deny_image_categories=())
+    assert categories_of(source) == ['rabbit']
+
+
+def test_min_area__counts_pixels_of_the_mask(make_coco):
+    root = make_coco([RABBIT])  # 750 pixels
+    assert len(open_source(root, min_area=750)) == 1
+    with pytest.raises(ValueError, match='1 smaller than `min_area`'):
+        open_source(root, min_area=751)
+
+
+def test_empty_source__says_which_filters_removed_how_many(make_coco):
+    root = make_coco([
+        dict(image='street', category='rabbit', box=(0, 0, 30, 30)),
+        dict(image='street', category='car', box=(40, 0, 30, 30)),
+        dict(image='field', category='rabbit', box=(0, 0, 3, 3)),
+        dict(image='field', category='rabbit', box=(0, 0, 4, 4)),
+    ])
+    with pytest.raises(ValueError, match='instances.json') as error:
+        open_source(root)
+    for part in ('1 beside a denied', '1 of a denied', '2 smaller than'):
+        assert part in str(error.value)
+
+
+def test_missing_json__is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match='no .*instances.json'):
+        open_source(tmp_path)
+
+
+@pytest.mark.parametrize('change', [
+    lambda coco: coco.pop('annotations'),
+    lambda coco: coco['annotations'][0].pop('segmentation'),
+    lambda coco: coco['annotations'][0].update(segmentation=[]),
+])
+def test_json_without_segmentation__is_refused(make_coco, change):
+    root = make_coco([RABBIT])
+    edit_json(root, change)
+    with pytest.raises(ValueError, match='no segmentation .*instances'):
+        open_source(root)
+
+
+def test_missing_image__is_named_at_once(make_coco):
+    root = make_coco([RABBIT, {**RABBIT, 'image': 'meadow'}])
+    (root / 'images' / 'meadow.png').unlink()
+    with pytest.raises(FileNotFoundError, match='the image meadow.png'):
+        open_source(root)
+
+
+def test_image_that_is_not_used__may_be_missing(make_coco):
+    root = make_coco([
+        RABBIT, dict(image='street', category='car', box=(0, 0, 30, 30))
+    ])
+    (root / 'images' / 'street.png').unlink()
+    assert len(open_source(root)) == 1
+
+
+def test_corrupt_image__is_named(make_coco):
+    root = make_coco([RABBIT])
+    (root / 'images' / 'field.png').write_bytes(b'no image')
+    with pytest.raises(ValueError, match='field.png cannot be decoded'):
+        open_source(root)[0]
+
+
+def test_image_of_another_size__is_refused(make_coco):
+    root = make_coco([RABBIT])
+    cv2.imwrite(
+        str(root / 'images' / 'field.png'), np.zeros((80, 60, 3), np.uint8))
+    with pytest.raises(ValueError, match=r'\(80, 60\).*says \(60, 80\)'):
+        open_source(root)[0]
+
+
+def test_misspelt_category__is_refused(make_coco):
+    root = make_coco([RABBIT])
+    with pytest.raises(ValueError, match=r"know \['rabit'\].*\['rabbit'\]"):
+        open_source(root, deny_categories=['rabit'])
+
+
+def test_annotation_of_an_unlisted_image__is_refused(make_coco):
+    root = make_coco([RABBIT])
+    edit_json(root, lambda coco: coco['annotations'][0].update(image_id=5))
+    with pytest.raises(ValueError, match='annotation 100 .* image 5'):
+        open_source(root)
+
+
+def test_data_prefix__takes_one_key(make_coco):
+    with pytest.raises(ValueError, match=r'dict\(img_path=...\), got'):
+        open_source(make_coco([RABBIT]), data_prefix=dict(img='images'))
+
+
+def test_index__is_arrays_and_survives_pickling(make_coco):
+    source = open_source(make_coco([RABBIT, RABBIT]))
+    for name, value in source._index._asdict().items():
+        if name != 'categories':
+            assert value.dtype != object, name
+    copy = pickle.loads(pickle.dumps(source))
+    np.testing.assert_array_equal(copy[1].image, source[1].image)
+
+
+def test_real_coco__holds_nothing_the_road_knows(shared_data_dir):
+    source = DATASETS.build(
+        dict(
+            type='CocoOutliers',
+            data_root=str(shared_data_dir / 'coco_tiny'),
+            ann_file='annotations/instances_val2017.json',
+            data_prefix=dict(img_path='val2017')))
+    assert len(source) == 146
+    for row in range(0, len(source), 10):
+        cutout = source[row]
+        assert cutout.category not in ROAD_CATEGORIES
+        assert np.count_nonzero(cutout.alpha) >= 400
+        assert cutout.alpha.any(axis=1)[[0, -1]].all()
+        assert cutout.alpha.any(axis=0)[[0, -1]].all()
+
+
+def edit_json(root, change):
+    coco = json.loads((root / 'instances.json').read_text())
+    change(coco)
+    (root / 'instances.json').write_text(json.dumps(coco))
