@@ -1,0 +1,81 @@
+import json
+
+import cv2
+import numpy as np
+import pytest
+from mmengine.registry import DefaultScope
+from mmseg.registry import DATASETS
+
+from mmseg_anomaly.datasets import StaticAnomalyDataset
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a set of two images, listed against the alphabet."""
+    names = ['b', 'a']
+    for part in ('images', 'annotations'):
+        (tmp_path / part).mkdir()
+        for name in names:
+            shape = (4, 6, 3) if part == 'images' else (4, 6)
+            cv2.imwrite(
+                str(tmp_path / part / f'{name}.png'),
+                np.full(shape, 254, np.uint8))
+    manifest = dict(
+        classes=['road', 'sky'],
+        palette=[[1, 2, 3], [4, 5, 6]],
+        images=[
+            dict(image=f'images/{name}.png',
+                 annotation=f'annotations/{name}.png') for name in names
+        ])
+    (tmp_path / 'manifest.json').write_text(json.dumps(manifest))
+    return tmp_path
+
+
+def test_dataset__follows_its_manifest(folder):
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        dataset = DATASETS.build(
+            dict(
+                type='StaticAnomalyDataset',
+                data_root=str(folder),
+                test_mode=True,
+                pipeline=[
+                    dict(type='LoadImageFromFile'),
+                    dict(type='LoadCheckedAnnotations', num_classes=2)
+                ]))
+    assert dataset.metainfo['classes'] == ('road', 'sky')
+    assert dataset.metainfo['palette'] == [[1, 2, 3], [4, 5, 6]]
+    assert [item['img_path'][-5:] for item in dataset] == ['b.png', 'a.png']
+    assert (dataset[0]['gt_seg_map'] == 254).all()
+
+
+def test_unlisted_files__are_not_part_of_the_set(folder):
+    (folder / 'images' / 'c.png').write_bytes(b'')
+    assert len(StaticAnomalyDataset(str(folder))) == 2
+
+
+def test_reduce_zero_label__is_refused(folder):
+    with pytest.raises(ValueError, match='reduce_zero_label'):
+        StaticAnomalyDataset(str(folder), reduce_zero_label=True)
+
+
+def test_other_classes__are_refused(folder):
+    with pytest.raises(ValueError, match=r"\('road', 'sky'\), got \('sky'"):
+        StaticAnomalyDataset(
+            str(folder), metainfo=dict(classes=('sky', 'road')))
+
+
+def test_unknown_argument__is_refused(folder):
+    with pytest.raises(TypeError, match='prefix'):
+        StaticAnomalyDataset(str(folder), prefix='images')
+
+
+def test_missing_manifest__is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match='manifest.json.*make_static'):
+        StaticAnomalyDataset(str(tmp_path))
+
+
+@pytest.mark.parametrize('name', ['images/a.png', 'annotations/b.png'])
+def test_missing_file__is_named(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(FileNotFoundError, match=name):
+        StaticAnomalyDataset(str(folder))
