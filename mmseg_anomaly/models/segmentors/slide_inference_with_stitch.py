@@ -1,0 +1,329 @@
+"""Windows over any MMSeg model, stitched before anything is decided.
+
+Shape letters: B images, c channels of one kind of evidence, K classes, H, W
+the network's input or the original image, h, w one window, n windows.
+"""
+from collections.abc import Callable, Mapping, Sequence
+
+from mmengine.structures import PixelData
+from mmseg.models.segmentors import EncoderDecoder
+from mmseg.models.utils import resize
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+from mmseg.utils import (
+    ConfigType,
+    OptConfigType,
+    OptMultiConfig,
+    OptSampleList,
+    SampleList,
+    add_prefix,
+)
+from torch import Tensor, nn
+
+from ..scorers import build_scorers
+from ..windows import stitch_windows
+from .outlier_training import (
+    check_outlier_losses,
+    decode_losses,
+    outlier_losses,
+    samples_for,
+    split_samples,
+)
+from .window_settings import WindowSettings
+
+_FLIPPED_DIMS = {'horizontal': (3, ), 'vertical': (2, ), 'diagonal': (2, 3)}
+
+
+@MODELS.register_module()
+class SlideInferenceWithStitch(EncoderDecoder):
+    """``EncoderDecoder`` that stitches evidence and then scores it once.
+
+    Testing: the decode head's evidence, ``predict_evidence(feats, metas,
+    test_cfg) -> dict[str, (n, c, h, w)]`` when it offers that and
+    ``{'seg_logits': predict(...)}`` otherwise, is averaged over windows, cut,
+    flipped back and resized to the original resolution. There the classes
+    are the argmax of ``seg_logits`` and every scorer draws its map. Windows
+    larger than the image see zeros beyond it; those pixels reach no result.
+
+    Training: heads get copies of the samples that hold the semantic label
+    (class ids and 255), unless they declare ``reads_reserved_labels = True``.
+    Losses in ``outlier_losses`` are called as ``loss(seg_logits,
+    anomaly_label)`` with (B, K, H, W) and (B, H, W) of 0, 1, 255. The logits
+    come from the head's own training pass: of a head that computes its loss
+    as :class:`BaseDecodeHead` does, or of one that offers
+    ``loss_with_evidence(feats, samples, train_cfg) -> (losses, seg_logits)``.
+
+    Example::
+
+        model = dict(
+            type='SlideInferenceWithStitch',
+            backbone=..., decode_head=..., data_preprocessor=...,
+            test_cfg=dict(
+                mode='slide', crop_size=(512, 1024), stride=None,
+                window_weight='hann', window_batch_size=4,
+                scorer=['max_logit', 'entropy']))
+
+    Args:
+        backbone, decode_head, neck, auxiliary_head, train_cfg,
+            data_preprocessor, pretrained, init_cfg: As in MMSeg.
+        test_cfg: ``mode`` ('whole' by default, or 'slide'), ``crop_size``
+            (rows, columns), ``stride`` (rows, columns; None spaces the
+            fewest windows evenly), ``window_weight`` ('uniform' or 'hann'),
+            ``window_batch_size`` (windows in one forward pass, default 4),
+            ``scorer`` (see :func:`build_scorers`, default 'max_logit'). Mode
+            'whole' is one window of the size of the input.
+        outlier_losses: MODELS configs; each ``loss_name`` must differ.
+
+    Raises:
+        ValueError: If ``test_cfg`` is wrong, a scorer does not fit the head,
+            the head has one output channel, or loss names repeat.
+        TypeError: If ``outlier_losses`` meet a head that cannot serve them.
+
+    Memory: the stitched evidence of a batch is held once in float32 at the
+    input's resolution; enlarging and scoring go image by image.
+    """
+
+    def __init__(self,
+                 backbone: ConfigType,
+                 decode_head: ConfigType,
+                 neck: OptConfigType = None,
+                 auxiliary_head: OptConfigType = None,
+                 train_cfg: OptConfigType = None,
+                 test_cfg: OptConfigType = None,
+                 data_preprocessor: OptConfigType = None,
+                 pretrained: str | None = None,
+                 init_cfg: OptMultiConfig = None,
+                 outlier_losses: Sequence[ConfigType] = ()) -> None:
+        super().__init__(
+            backbone=backbone,
+            decode_head=decode_head,
+            neck=neck,
+            auxiliary_head=auxiliary_head,
+            train_cfg=train_cfg,
+            test_cfg=test_cfg,
+            data_preprocessor=data_preprocessor,
+            pretrained=pretrained,
+            init_cfg=init_cfg)
+        if self.out_channels < 2:
+            raise ValueError(
+                'SlideInferenceWithStitch compares classes: decode_head.'
+                f'out_channels must be at least 2, got {self.out_channels}; '
+                'give a binary head num_classes=2, out_channels=2')
+        self.settings = WindowSettings.from_cfg(test_cfg)
+        self.scorers = build_scorers(
+            self.settings.scorer,
+            getattr(self.decode_head, 'is_mask_classifier', False))
+        self.outlier_losses = nn.ModuleList(
+            MODELS.build(cfg) for cfg in outlier_losses)
+        check_outlier_losses(self.outlier_losses, self.decode_head)
+        self.keep_evidence = False
+
+    def test_step(self, data: dict) -> SampleList:
+        """Test a batch; images of different sizes go one by one."""
+        return _step_by_size(super().test_step, data)
+
+    def val_step(self, data: dict) -> SampleList:
+        """Validate a batch; images of different sizes go one by one."""
+        return _step_by_size(super().val_step, data)
+
+    def predict(self,
+                inputs: Tensor,
+                data_samples: OptSampleList = None) -> SampleList:
+        """Predict classes and anomaly maps.
+
+        Args:
+            inputs: (B, 3, H, W), normalised.
+            data_samples: B samples whose metainfo says how the inputs came
+                about; None takes the inputs as the original images.
+
+        Returns:
+            The samples with ``seg_logits`` (K, H, W), ``pred_sem_seg``
+            (1, H, W) int64, ``pred_anomaly_map`` (1, H, W) float32 of the
+            first scorer, ``anomaly_map_<name>`` of each, and the metainfo
+            ``anomaly_scorers`` and ``anomaly_protocol``.
+        """
+        if data_samples is None:
+            data_samples = [SegDataSample() for _ in inputs]
+        metas = [sample.metainfo for sample in data_samples]
+        evidence = self.stitch_evidence(inputs, metas)
+        return self.postprocess_result(evidence, data_samples)
+
+    def inference(self, inputs: Tensor,
+                  batch_img_metas: Sequence[dict]) -> Tensor:
+        """Return the stitched ``seg_logits`` (B, K, H, W)."""
+        return self.stitch_evidence(inputs, batch_img_metas)['seg_logits']
+
+    def stitch_evidence(self, inputs: Tensor,
+                        batch_img_metas: Sequence[dict]) -> dict[str, Tensor]:
+        """Average the head's evidence over the windows of each image.
+
+        Args:
+            inputs: (B, 3, H, W), normalised.
+            batch_img_metas: B dicts, handed on as changed copies.
+
+        Returns:
+            Name -> (B, c, H, W) float32 in the resolution of the inputs.
+        """
+        settings = self.settings
+        if settings.mode == 'whole':
+            window_hw, stride_hw = tuple(inputs.shape[-2:]), None
+        else:
+            window_hw, stride_hw = settings.crop_size, settings.stride
+
+        def forward(windows: Tensor, images: list[int]) -> dict[str, Tensor]:
+            return self._window_evidence(
+                windows, [batch_img_metas[i] for i in images])
+
+        return stitch_windows(
+            inputs,
+            forward,
+            window_hw,
+            stride_hw=stride_hw,
+            weight_kind=settings.window_weight,
+            batch_size=settings.window_batch_size)
+
+    def _window_evidence(self, windows: Tensor,
+                         metas: Sequence[dict]) -> dict[str, Tensor]:
+        """Run the network on windows (n, 3, h, w); name -> (n, c, h, w)."""
+        # MMSeg's heads know a window by the type of img_shape
+        size = windows.shape[-2:]
+        metas = [{**meta, 'img_shape': size, 'pad_shape': size}
+                 for meta in metas]
+        feats = self.extract_feat(windows)
+        head = self.decode_head
+        if hasattr(head, 'predict_evidence'):
+            evidence = head.predict_evidence(feats, metas, self.test_cfg)
+        else:
+            logits = head.predict(feats, metas, self.test_cfg)
+            evidence = {'seg_logits': logits}
+        for name, values in evidence.items():
+            if values.shape[-2:] != size:
+                raise ValueError(
+                    f'{type(head).__name__} must enlarge its evidence to the '
+                    f'window: expected {name!r} of size {tuple(size)}, got '
+                    f'{tuple(values.shape[-2:])}')
+        return evidence
+
+    def postprocess_result(self, evidence: Mapping[str, Tensor],
+                           data_samples: SampleList) -> SampleList:
+        """Bring evidence to the original resolution and decide there.
+
+        Args:
+            evidence: Name -> (B, c, H, W) in the resolution of the inputs.
+            data_samples: B samples, to be filled.
+
+        Returns:
+            The same samples, filled as :meth:`predict` says.
+        """
+        for i, sample in enumerate(data_samples):
+            restored = {
+                name: self._restore(values[i:i + 1], sample.metainfo)
+                for name, values in evidence.items()
+            }
+            if self.keep_evidence:
+                sample.set_data({
+                    f'evidence_{name}': PixelData(data=values[0])
+                    for name, values in restored.items()
+                })
+            else:
+                self.fill_sample(restored, sample)
+        return data_samples
+
+    def _restore(self, values: Tensor, meta: Mapping) -> Tensor:
+        """Undo padding, flip and resize: (1, c, H, W) of the original."""
+        padding = meta.get('img_padding_size', meta.get('padding_size'))
+        if padding is not None:
+            left, right, top, bottom = padding
+            values = values[..., top:values.shape[2] - bottom,
+                            left:values.shape[3] - right]
+        if meta.get('flip'):
+            values = values.flip(_FLIPPED_DIMS[meta['flip_direction']])
+        if 'ori_shape' not in meta:
+            return values
+        return resize(
+            values,
+            size=tuple(meta['ori_shape'][:2]),
+            mode='bilinear',
+            align_corners=self.align_corners,
+            warning=False)
+
+    def fill_sample(self, evidence: Mapping[str, Tensor],
+                    data_sample: SegDataSample) -> None:
+        """Score evidence and write all results into a sample.
+
+        Args:
+            evidence: Name -> (1, c, H, W) in the original resolution.
+            data_sample: Filled as :meth:`predict` says.
+        """
+        seg_logits = evidence['seg_logits'][0]
+        data_sample.set_data({
+            'seg_logits': PixelData(data=seg_logits),
+            'pred_sem_seg': PixelData(
+                data=seg_logits.argmax(dim=0, keepdim=True))
+        })
+        maps = {
+            name: PixelData(data=score(evidence)[0])
+            for name, score in self.scorers.items()
+        }
+        data_sample.set_data(
+            {f'anomaly_map_{name}': map_
+             for name, map_ in maps.items()})
+        data_sample.set_data({'pred_anomaly_map': next(iter(maps.values()))})
+        data_sample.set_metainfo({
+            'anomaly_scorers': tuple(maps),
+            'anomaly_protocol': self.settings.protocol
+        })
+
+    def loss(self, inputs: Tensor, data_samples: SampleList) -> dict:
+        """Compute the losses of all heads and the outlier losses.
+
+        Args:
+            inputs: (B, 3, H, W), normalised.
+            data_samples: B samples with ``gt_sem_seg`` as stored.
+
+        Returns:
+            Losses named ``decode.*``, ``aux.*`` or ``aux_<i>.*``, and
+            ``outlier.<loss_name>``.
+        """
+        feats = self.extract_feat(inputs)
+        semantic_samples, anomaly_label = split_samples(data_samples)
+        losses, seg_logits = decode_losses(
+            self.decode_head, feats,
+            samples_for(self.decode_head, data_samples, semantic_samples),
+            self.train_cfg, with_logits=len(self.outlier_losses) > 0)
+        losses = add_prefix(losses, 'decode')
+        if self.with_auxiliary_head:
+            losses |= self._auxiliary_losses(feats, data_samples,
+                                             semantic_samples)
+        if self.outlier_losses:
+            losses |= outlier_losses(self.outlier_losses, seg_logits,
+                                     anomaly_label, self.align_corners)
+        return losses
+
+    def _auxiliary_losses(self, feats: Sequence[Tensor],
+                          data_samples: SampleList,
+                          semantic_samples: SampleList) -> dict:
+        heads = self.auxiliary_head
+        named = ([(f'aux_{i}', head) for i, head in enumerate(heads)]
+                 if isinstance(heads, nn.ModuleList) else [('aux', heads)])
+        losses = {}
+        for prefix, head in named:
+            samples = samples_for(head, data_samples, semantic_samples)
+            losses |= add_prefix(
+                head.loss(feats, samples, self.train_cfg), prefix)
+        return losses
+
+
+def _step_by_size(step: Callable[[dict], SampleList],
+                  data: dict) -> SampleList:
+    """Call a step once, or image by image where sizes differ.
+
+    MMSeg's preprocessor stacks a test batch and refuses different sizes.
+    """
+    inputs = data['inputs']
+    if len({tuple(image.shape) for image in inputs}) < 2:
+        return step(data)
+    return [
+        step({key: value[i:i + 1]
+              for key, value in data.items()})[0] for i in range(len(inputs))
+    ]

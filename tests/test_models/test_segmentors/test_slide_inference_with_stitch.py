@@ -1,0 +1,414 @@
+import copy
+
+import pytest
+import torch
+from mmengine.config import ConfigDict
+from mmengine.registry import init_default_scope
+from mmengine.structures import PixelData
+from mmseg.models.decode_heads import FCNHead
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+
+from mmseg_anomaly.models.segmentors import SlideInferenceWithStitch
+
+NORM = {'type': 'BN'}
+ERFNET = {
+    'backbone': {
+        'type': 'ERFNet',
+        'enc_downsample_channels': (4, 8, 16),
+        'enc_stage_non_bottlenecks': (1, 2),
+        'enc_non_bottleneck_dilations': (2, 4),
+        'enc_non_bottleneck_channels': (8, 16),
+        'dec_upsample_channels': (8, 4),
+        'dec_stages_non_bottleneck': (1, 1),
+        'dec_non_bottleneck_channels': (8, 4),
+        'norm_cfg': NORM
+    },
+    'decode_head': {
+        'type': 'FCNHead',
+        'in_channels': 4,
+        'channels': 8,
+        'num_convs': 1,
+        'concat_input': False,
+        'num_classes': 5,
+        'norm_cfg': NORM
+    }
+}
+UPERNET = {
+    'backbone': {
+        'type': 'ResNet',
+        'depth': 18,
+        'base_channels': 8,
+        'norm_cfg': NORM
+    },
+    'decode_head': {
+        'type': 'UPerHead',
+        'in_channels': [8, 16, 32, 64],
+        'in_index': [0, 1, 2, 3],
+        'channels': 8,
+        'num_classes': 5,
+        'norm_cfg': NORM
+    },
+    'auxiliary_head': {
+        'type': 'FCNHead',
+        'in_channels': 32,
+        'in_index': 2,
+        'channels': 8,
+        'num_classes': 5,
+        'norm_cfg': NORM
+    }
+}
+
+
+@MODELS.register_module()
+class PixelCopyHead(torch.nn.Module):
+    """Evidence is the image itself, so that every value is known."""
+
+    is_mask_classifier = True
+    align_corners = False
+    num_classes = out_channels = 3
+
+    def __init__(self):
+        super().__init__()
+        self.metas = []
+
+    def predict_evidence(self, feats, batch_img_metas, test_cfg):
+        self.metas += batch_img_metas
+        return {'seg_logits': feats[0], 'eam': feats[0][:, :1]}
+
+
+@MODELS.register_module()
+class HalfSizeHead(PixelCopyHead):
+
+    def loss_with_evidence(self, feats, samples, train_cfg):
+        return {'loss_own': feats[0].sum()}, feats[0][..., ::2, ::2]
+
+
+@MODELS.register_module()
+class PixelCopyBackbone(torch.nn.Module):
+
+    def forward(self, inputs):
+        return (inputs, )
+
+
+@MODELS.register_module()
+class MeanOutlierLogit(torch.nn.Module):
+    loss_name = 'loss_mean'
+
+    def forward(self, pred, target):
+        return pred.max(dim=1).values[target == 1].sum()
+
+
+COPY = {
+    'backbone': {
+        'type': 'PixelCopyBackbone'
+    },
+    'decode_head': {
+        'type': 'PixelCopyHead'
+    }
+}
+
+
+def build(parts, kind='SlideInferenceWithStitch', **options):
+    torch.manual_seed(0)
+    init_default_scope('mmseg')
+    model = MODELS.build(
+        ConfigDict(type=kind, **copy.deepcopy(parts), **options))
+    return model.eval()
+
+
+def sample(size_hw, ori_shape=None, **meta):
+    return SegDataSample(metainfo={
+        'img_shape': size_hw,
+        'ori_shape': ori_shape or size_hw,
+        **meta
+    })
+
+
+def slide(scorer='max_logit', **options):
+    return {'mode': 'slide', 'crop_size': (32, 32), 'scorer': scorer,
+            **options}
+
+
+@pytest.mark.parametrize('parts', [ERFNET, UPERNET], ids=['erfnet', 'upernet'])
+@pytest.mark.parametrize('stride', [(32, 32), (20, 13)])
+@torch.no_grad()
+def test_predict__of_a_native_model_equals_its_own_slide_mode(parts, stride):
+    settings = slide(stride=stride)
+    native = build(
+        parts, 'EncoderDecoder',
+        test_cfg={'mode': 'slide', 'crop_size': (32, 32), 'stride': stride})
+    model = build(parts, test_cfg=settings)
+    inputs = torch.randn(1, 3, 40, 72)
+    expected = native.predict(inputs, [sample((40, 72), (80, 144))])[0]
+    result = model.predict(inputs, [sample((40, 72), (80, 144))])[0]
+    torch.testing.assert_close(result.seg_logits.data,
+                               expected.seg_logits.data)
+    assert torch.equal(result.pred_sem_seg.data, expected.pred_sem_seg.data)
+
+
+@torch.no_grad()
+def test_predict__whole_mode_equals_the_native_whole_mode():
+    inputs = torch.randn(2, 3, 40, 72)
+    native = build(ERFNET, 'EncoderDecoder', test_cfg={'mode': 'whole'})
+    expected = native.predict(inputs, [sample((40, 72)) for _ in range(2)])
+    results = build(ERFNET).predict(inputs)
+    for result, native_result in zip(results, expected, strict=True):
+        torch.testing.assert_close(result.seg_logits.data,
+                                   native_result.seg_logits.data)
+
+
+@torch.no_grad()
+def test_predict__fields_of_the_contract():
+    model = build(ERFNET, test_cfg=slide(['energy', 'entropy']))
+    result = model.predict(torch.randn(1, 3, 40, 72),
+                           [sample((40, 72), (20, 36))])[0]
+    assert result.seg_logits.shape == (20, 36)
+    assert result.pred_sem_seg.data.shape == (1, 20, 36)
+    assert result.pred_sem_seg.data.dtype == torch.int64
+    assert result.pred_anomaly_map.data.shape == (1, 20, 36)
+    assert result.pred_anomaly_map.data.dtype == torch.float32
+    assert result.pred_anomaly_map.data is result.anomaly_map_energy.data
+    assert result.metainfo['anomaly_scorers'] == ('energy', 'entropy')
+    assert result.metainfo['anomaly_protocol'] == (
+        'windows (32, 32), stride even, uniform weights')
+    torch.testing.assert_close(
+        result.anomaly_map_energy.data,
+        -result.seg_logits.data.logsumexp(0, keepdim=True))
+
+
+@torch.no_grad()
+def test_predict__scores_the_enlarged_evidence_and_ignores_other_channels():
+    model = build(COPY, test_cfg=slide(['eam', 'msp']))
+    inputs = torch.zeros(1, 3, 32, 32)
+    inputs[0, 1] = .25  # class 1 everywhere
+    inputs[0, 0, :, :16] = 1.
+    result = model.predict(inputs, [sample((32, 32), (64, 64))])[0]
+    assert set(result.pred_sem_seg.data.unique().tolist()) == {0, 1}
+    assert result.seg_logits.data.shape[0] == 3
+    # between columns 15 (1) and 16 (0): 0.75 and 0.25
+    assert result.anomaly_map_eam.data[0, 0, 30:34].tolist() == [
+        0, .25, .75, 1
+    ]
+    assert result.anomaly_map_msp.data[0, 0, 30:34].tolist() == [
+        0, .25, .75, .75
+    ]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize('weight', ['uniform', 'hann'])
+def test_predict__is_independent_of_window_batches_and_of_the_batch(weight):
+    inputs = torch.randn(2, 3, 40, 90)
+    results = []
+    for window_batch_size in (1, 3, 100):
+        model = build(
+            ERFNET,
+            test_cfg=slide(
+                window_weight=weight, window_batch_size=window_batch_size))
+        alone = [model.predict(image[None])[0] for image in inputs]
+        for predictions in (model.predict(inputs), alone):
+            results.append([p.seg_logits.data for p in predictions])
+    for result in results[1:]:
+        torch.testing.assert_close(result, results[0], atol=1e-6, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_predict__different_original_sizes_in_one_batch():
+    model = build(COPY, test_cfg=slide('msp'))
+    inputs = torch.rand(2, 3, 40, 40)
+    results = model.predict(
+        inputs, [sample((40, 40), (80, 20)), sample((40, 40), (13, 40))])
+    assert results[0].pred_anomaly_map.shape == (80, 20)
+    assert results[1].pred_anomaly_map.shape == (13, 40)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize('step', ['test_step', 'val_step'])
+def test_steps__take_images_of_different_sizes(step):
+    model = build(
+        COPY, test_cfg=slide('msp'),
+        data_preprocessor={'type': 'SegDataPreProcessor'})
+    images = [torch.rand(3, 40, 50), torch.rand(3, 64, 32)]
+    samples = [sample((40, 50)), sample((64, 32))]
+    results = getattr(model, step)({'inputs': images, 'data_samples': samples})
+    for image, result in zip(images, results, strict=True):
+        torch.testing.assert_close(result.seg_logits.data, image)
+
+
+@torch.no_grad()
+def test_predict__window_larger_than_the_image():
+    model = build(COPY, test_cfg=slide('msp'))
+    inputs = torch.rand(1, 3, 20, 90) + 1
+    result = model.predict(inputs, [sample((20, 90))])[0]
+    torch.testing.assert_close(result.seg_logits.data, inputs[0])
+
+
+@torch.no_grad()
+def test_predict__cuts_padding_and_undoes_the_flip():
+    image = torch.rand(1, 3, 30, 40)
+    for direction, dims in [('horizontal', [3]), ('vertical', [2]),
+                            ('diagonal', [2, 3])]:
+        padded = torch.nn.functional.pad(
+            image.flip(dims), (1, 2, 3, 4), value=9.)
+        meta = sample(
+            (30, 40), padding_size=(1, 2, 3, 4), flip=True,
+            flip_direction=direction)
+        result = build(COPY, test_cfg=slide('msp')).predict(padded, [meta])[0]
+        torch.testing.assert_close(result.seg_logits.data, image[0])
+
+
+@torch.no_grad()
+def test_predict__leaves_metas_untouched_and_tells_heads_the_window():
+    model = build(COPY, test_cfg=slide('msp'))
+    samples = [sample((40, 40), (80, 80), img_path=f'{i}.png')
+               for i in range(2)]
+    before = [copy.deepcopy(item.metainfo) for item in samples]
+    model.stitch_evidence(
+        torch.rand(2, 3, 40, 40), [item.metainfo for item in samples])
+    assert [item.metainfo for item in samples] == before
+    assert [meta['img_path'] for meta in model.decode_head.metas
+            ] == ['0.png'] * 4 + ['1.png'] * 4
+    assert all(isinstance(meta['img_shape'], torch.Size) and
+               meta['img_shape'] == meta['pad_shape'] == (32, 32)
+               for meta in model.decode_head.metas)
+
+
+@torch.no_grad()
+def test_inference__returns_the_stitched_logits():
+    inputs = torch.rand(1, 3, 40, 50)
+    model = build(COPY, test_cfg=slide('msp'))
+    torch.testing.assert_close(model.inference(inputs, [{}]), inputs)
+
+
+def test_predict__says_when_a_head_does_not_fill_the_window():
+    model = build(COPY, test_cfg=slide('msp'))
+    model.backbone.forward = lambda inputs: (inputs[..., ::2, ::2], )
+    with pytest.raises(ValueError, match=r"expected 'seg_logits' of size"):
+        model.predict(torch.rand(1, 3, 40, 50))
+
+
+@pytest.mark.parametrize('test_cfg, message', [
+    ({'mode': 'slde'}, "`test_cfg.mode` must be 'slide' or 'whole'"),
+    ({'mode': 'slide'}, 'needs a `crop_size`'),
+    (slide(stride=(33, 1)), '`stride` must lie between 1 and `crop_size`'),
+    (slide(window_weight='box'), '`test_cfg.window_weight` must be one of'),
+    (slide(window_batch_size=0), '`test_cfg.window_batch_size` must be at'),
+    (slide(strides=(1, 1)), r"unknown keys \['strides'\]"),
+    (slide('msp'), "plain logits; use 'softmax_msp'"),
+])
+def test_init__refuses_wrong_settings(test_cfg, message):
+    with pytest.raises(ValueError, match=message):
+        build(ERFNET, test_cfg=test_cfg)
+
+
+def test_init__refuses_one_output_channel():
+    parts = copy.deepcopy(ERFNET)
+    parts['decode_head'] |= {'num_classes': 2, 'out_channels': 1,
+                             'threshold': .5}
+    with pytest.raises(ValueError, match='out_channels must be at least 2'):
+        build(parts)
+
+
+def training_batch():
+    label = torch.zeros(1, 32, 32, dtype=torch.int64)
+    label[:, :8], label[:, 8:12], label[:, 12:14] = 254, 253, 255
+    item = sample((32, 32))
+    item.set_data({'gt_sem_seg': PixelData(data=label)})
+    return torch.randn(2, 3, 32, 32), [item, item.clone()]
+
+
+def test_loss__native_heads_see_the_semantic_label():
+    model = build(UPERNET).train()
+    inputs, samples = training_batch()
+    seen = []
+    for head in (model.decode_head, model.auxiliary_head):
+        head.loss_by_feat = lambda logits, items, _own=head.loss_by_feat: (
+            seen.append(items) or _own(logits, items))
+    losses = model.loss(inputs, samples)
+    assert {'decode.loss_ce', 'aux.loss_ce'} < set(losses)
+    assert len(seen) == 2
+    for items in seen:
+        assert items[0].gt_sem_seg.data.unique().tolist() == [0, 255]
+        assert items[0].metainfo == samples[0].metainfo
+    assert samples[0].gt_sem_seg.data.unique().tolist() == [0, 253, 254, 255]
+
+
+def test_loss__equals_the_native_loss_on_semantic_labels():
+    inputs, samples = training_batch()
+    parts = copy.deepcopy(UPERNET)
+    parts['auxiliary_head'] = [parts['auxiliary_head']]
+    for head in (parts['decode_head'], *parts['auxiliary_head']):
+        head['dropout_ratio'] = 0
+    losses = build(parts).train().loss(inputs, samples)
+    for item in samples:
+        label = item.gt_sem_seg.data
+        label[label > 4] = 255
+    expected = build(parts, 'EncoderDecoder').train().loss(inputs, samples)
+    torch.testing.assert_close(losses, expected)
+    assert 'aux_0.loss_ce' in losses
+
+
+def test_loss__heads_that_read_reserved_labels_get_the_samples():
+    model = build(ERFNET).train()
+    model.decode_head.reads_reserved_labels = True
+    inputs, samples = training_batch()
+    model.decode_head.loss = lambda feats, items, cfg: {
+        'loss_same': torch.tensor(float(items is samples))
+    }
+    assert model.loss(inputs, samples)['decode.loss_same'] == 1
+
+
+def test_loss__outlier_losses_share_the_forward_pass():
+    model = build(ERFNET, outlier_losses=[{'type': 'MeanOutlierLogit'}])
+    model.train()
+    calls = []
+    own = model.decode_head.forward
+    model.decode_head.forward = lambda feats: calls.append(1) or own(feats)
+    inputs, samples = training_batch()
+    losses = model.loss(inputs, samples)
+    assert len(calls) == 1
+    assert {'decode.loss_ce', 'outlier.loss_mean'} < set(losses)
+    losses['outlier.loss_mean'].backward()
+    assert model.decode_head.conv_seg.weight.grad.abs().sum() > 0
+
+
+def test_loss__outlier_losses_get_enlarged_logits_and_anomaly_labels():
+    parts = copy.deepcopy(COPY)
+    parts['decode_head']['type'] = 'HalfSizeHead'
+    model = build(parts, outlier_losses=[{'type': 'MeanOutlierLogit'}])
+    _, samples = training_batch()
+    losses = model.loss(torch.full((2, 3, 32, 32), .5), samples)
+    # two images, 8 rows of 32 outlier pixels, logit 0.5
+    assert losses['outlier.loss_mean'] == 2 * 8 * 32 * .5
+    assert 'decode.loss_own' in losses
+
+
+class OwnLossHead(FCNHead):
+
+    def loss(self, inputs, batch_data_samples, train_cfg):
+        return {}
+
+
+def test_init__outlier_losses_need_a_head_with_logits():
+    MODELS.register_module(module=OwnLossHead, force=True)
+    parts = copy.deepcopy(ERFNET)
+    parts['decode_head']['type'] = 'OwnLossHead'
+    with pytest.raises(TypeError, match='OwnLossHead computes its loss in a'):
+        build(parts, outlier_losses=[{'type': 'MeanOutlierLogit'}])
+
+
+def test_loss__outlier_losses_need_one_map():
+    model = build(ERFNET, outlier_losses=[{'type': 'MeanOutlierLogit'}])
+    model.decode_head.forward = lambda feats: (feats, feats)
+    with pytest.raises(TypeError, match='FCNHead gives a tuple in training'):
+        model.loss(*training_batch())
+
+
+def test_init__outlier_losses_need_different_names():
+    with pytest.raises(ValueError, match='different values of `loss_name`'):
+        build(ERFNET, outlier_losses=[{'type': 'MeanOutlierLogit'}] * 2)
+
+
+def test_docstring__base_class_is_the_native_segmentor():
+    native = MODELS.get('EncoderDecoder')
+    assert issubclass(SlideInferenceWithStitch, native)
