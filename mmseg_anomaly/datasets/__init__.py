@@ -2,5 +2,9 @@
 from . import outliers, transforms
 from .camvid import CamVidDataset
 from .static_anomaly import StaticAnomalyDataset
+from .synthetic_roads import SyntheticRoadsDataset
 
-__all__ = ['CamVidDataset', 'StaticAnomalyDataset', 'outliers', 'transforms']
+__all__ = [
+    'CamVidDataset', 'StaticAnomalyDataset', 'SyntheticRoadsDataset',
+    'outliers', 'transforms'
+]

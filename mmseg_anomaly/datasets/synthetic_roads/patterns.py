@@ -1,0 +1,98 @@
+"""Surfaces of the strange objects.
+
+A pattern turns unit coordinates into a mixture in [0, 1] of two colours.
+Letters: H rows, W columns of the object's picture.
+"""
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from .canvas import smooth_noise
+
+Pattern = Callable[[np.ndarray, np.ndarray, float, np.random.Generator],
+                   np.ndarray]
+
+
+def _stripes(u: np.ndarray, v: np.ndarray, count: float,
+             generator: np.random.Generator) -> np.ndarray:
+    return np.floor(u * count) % 2
+
+
+def _checks(u: np.ndarray, v: np.ndarray, count: float,
+            generator: np.random.Generator) -> np.ndarray:
+    return (np.floor(u * count) + np.floor(v * count)) % 2
+
+
+def _dots(u: np.ndarray, v: np.ndarray, count: float,
+          generator: np.random.Generator) -> np.ndarray:
+    return np.hypot(u * count % 1 - 0.5, v * count % 1 - 0.5) < 0.3
+
+
+def _ramp(u: np.ndarray, v: np.ndarray, count: float,
+          generator: np.random.Generator) -> np.ndarray:
+    return np.clip(u, 0, 1)
+
+
+def _zigzag(u: np.ndarray, v: np.ndarray, count: float,
+            generator: np.random.Generator) -> np.ndarray:
+    return np.floor(v * count + np.abs(u * count % 2 - 1)) % 2
+
+
+def _plaid(u: np.ndarray, v: np.ndarray, count: float,
+           generator: np.random.Generator) -> np.ndarray:
+    return ((u * count % 1 < 0.3) + (v * count % 1 < 0.3).astype(float)) / 2
+
+
+def _rings(u: np.ndarray, v: np.ndarray, count: float,
+           generator: np.random.Generator) -> np.ndarray:
+    return np.floor(np.hypot(u - 0.5, v - 0.5) * 2 * count) % 2
+
+
+def _marble(u: np.ndarray, v: np.ndarray, count: float,
+            generator: np.random.Generator) -> np.ndarray:
+    veins = smooth_noise(u.shape, u.shape[0] / 6, generator)
+    return 0.5 + 0.5 * np.sin(8 * u * count / 4 + 5 * veins)
+
+
+PATTERNS: dict[str, dict[str, Pattern]] = {
+    'train': {'stripes': _stripes, 'checks': _checks, 'dots': _dots,
+              'ramp': _ramp},
+    'test': {'zigzag': _zigzag, 'plaid': _plaid, 'rings': _rings,
+             'marble': _marble}
+}
+
+
+def paint_pattern(split: str, size_px: int,
+                  generator: np.random.Generator) -> np.ndarray:
+    """Paint a square with a random pattern of the split.
+
+    Args:
+        split: 'train' or 'test'; the two share no pattern.
+        size_px: Side of the square.
+        generator: Draws pattern, angle, period, colours and grain.
+
+    Returns:
+        (H, W, 3) float32 BGR around [0, 255].
+    """
+    patterns = list(PATTERNS[split].values())
+    pattern = patterns[generator.integers(len(patterns))]
+    v, u = np.mgrid[0:size_px, 0:size_px] / size_px
+    angle = generator.uniform(0, np.pi)
+    turned_u = 0.5 + (u - 0.5) * np.cos(angle) + (v - 0.5) * np.sin(angle)
+    turned_v = 0.5 - (u - 0.5) * np.sin(angle) + (v - 0.5) * np.cos(angle)
+    mixture = pattern(turned_u, turned_v, generator.uniform(3, 8), generator)
+    first, second = vivid_colors(2, generator)
+    painted = first + mixture[..., None] * (second - first)
+    light = 1.1 - 0.4 * u[..., None]  # from the left
+    grain = 5 * generator.standard_normal((size_px, size_px, 1))
+    return (painted * light + grain).astype(np.float32)
+
+
+def vivid_colors(count: int, generator: np.random.Generator) -> np.ndarray:
+    """Return (count, 3) BGR colours of any hue, mostly saturated."""
+    hsv = np.stack((generator.uniform(0, 180, count),
+                    generator.uniform(90, 255, count),
+                    generator.uniform(70, 255, count)), axis=1)
+    bgr = cv2.cvtColor(hsv[None].astype(np.uint8), cv2.COLOR_HSV2BGR)[0]
+    return bgr.astype(np.float32)

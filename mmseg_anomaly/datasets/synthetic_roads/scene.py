@@ -1,0 +1,118 @@
+"""One road scene, a pure function of its generator.
+
+Shape letters: H rows, W columns.
+"""
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from .camera import Camera, draw_camera
+from .canvas import Canvas, smooth_noise
+from .road_users import (
+    cast_shadow,
+    paint_car,
+    paint_person,
+    paint_pole,
+    paint_tree,
+)
+from .street import (
+    Street,
+    draw_street_shape,
+    paint_ground,
+    paint_houses,
+    paint_sky,
+)
+
+SUPERSAMPLING = 2  # scenes are drawn larger and averaged down
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A finished scene.
+
+    Args:
+        image: (H, W, 3) uint8, BGR.
+        label: (H, W) uint8 class ids.
+        camera: Camera of the finished picture.
+        street: Measures of the street.
+    """
+
+    image: np.ndarray
+    label: np.ndarray
+    camera: Camera
+    street: Street
+
+
+def draw_scene(image_hw: tuple[int, int],
+               generator: np.random.Generator) -> Scene:
+    """Draw a scene of (H, W) pixels; equal generators give equal scenes."""
+    large_hw = (image_hw[0] * SUPERSAMPLING, image_hw[1] * SUPERSAMPLING)
+    camera = draw_camera(large_hw, generator)
+    street = draw_street_shape(generator)
+    canvas = Canvas(large_hw, generator)
+    paint_sky(canvas, generator)
+    paint_ground(canvas, camera, street, generator)
+    paint_houses(canvas, camera, street, generator)
+    _paint_standing(canvas, camera, street, generator)
+    image = cv2.resize(
+        canvas.image, image_hw[::-1], interpolation=cv2.INTER_AREA)
+    return Scene(
+        image=expose(image, generator),
+        label=canvas.label[::SUPERSAMPLING, ::SUPERSAMPLING].copy(),
+        camera=camera.resized(1 / SUPERSAMPLING),
+        street=street)
+
+
+def _paint_standing(canvas: Canvas, camera: Camera, street: Street,
+                    generator: np.random.Generator) -> None:
+    """Paint what stands on the street, the far things first."""
+    slant, factor = generator.uniform(-2, 2), generator.uniform(0.45, 0.75)
+    things = sorted(
+        _draw_things(street, generator), key=lambda thing: -thing[1][1])
+    for _, foot, half_m in things:
+        cast_shadow(canvas, camera, foot, half_m, slant, factor)
+    for paint, foot, _ in things:
+        paint(canvas, camera, foot, generator)
+
+
+def _draw_things(street: Street, generator: np.random.Generator) -> list:
+    """Return (painter, foot, half width) of everything that stands."""
+    kerb, walk = street.road_half_width_m, street.sidewalk_width_m
+    plans = [  # painter, how many, |x| from the middle, z, half width
+        (paint_car, generator.integers(1, 5), (1.3, kerb - 1), (7, 45), 0.9),
+        (paint_person, generator.integers(1, 5), (kerb + .3, kerb + walk - .3),
+         (5, 22), 0.25),
+        (paint_person, generator.integers(0, 2), (0.5, kerb), (8, 25), 0.25),
+        (paint_pole, generator.integers(1, 4), (kerb + .2, kerb + .6),
+         (6, 30), 0.12),
+        (paint_tree, generator.integers(0, 5), (kerb + walk, kerb + walk + 2),
+         (7, 40), 1.2)]
+    things = []
+    for painter, count, (inner, outer), (near, far), half_m in plans:
+        for _ in range(count):
+            side = generator.choice([-1, 1])
+            x = side * generator.uniform(inner, outer) - street.offset_m
+            # more room ahead than nearby: uniform in 1/z would crowd the car
+            z = near * (far / near)**generator.random()
+            things.append((painter, (x, z), half_m))
+    return things
+
+
+def expose(image: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Turn painted light into a photograph: weather, lens, sensor.
+
+    Args:
+        image: (H, W, 3) float32 BGR around [0, 255].
+        generator: Draws brightness, contrast, tint and noise.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    height, width = image.shape[:2]
+    gain = generator.uniform(0.75, 1.15) * generator.uniform(0.94, 1.06, 3)
+    uneven = 1 + 0.08 * smooth_noise((height, width), width / 2, generator)
+    image = image * gain.astype(np.float32) * uneven[..., None]
+    image += generator.standard_normal(image.shape, np.float32) * (
+        generator.uniform(1.5, 5))
+    return np.clip(image, 0, 255).astype(np.uint8)
