@@ -57,7 +57,7 @@ def resize_cutout(cutout: Cutout, size_hw: tuple[int, int]) -> Cutout:
     """
     if cutout.alpha.shape == tuple(size_hw):
         return cutout
-    shrinks = size_hw[0] < cutout.alpha.shape[0]
+    shrinks = max(size_hw) < max(cutout.alpha.shape)
     weight = cutout.alpha.astype(np.float32)[..., None]
     weighted = np.concatenate((cutout.image * weight, weight), axis=2)
     weighted = cv2.resize(

@@ -35,6 +35,13 @@ def test_shrinking__averages_areas():
     assert (small.alpha == 255).all()
 
 
+def test_shrinking__averages_along_a_line_of_one_row():
+    image = np.tile(np.array([0, 0, 0, 200], np.uint8), 3)  # (12,)
+    line = Cutout(image[None, :, None].repeat(3, axis=2),
+                  np.full((1, 12), 255, np.uint8), 'line')
+    assert (resize_cutout(line, (1, 3)).image == 50).all()
+
+
 def test_shrinking__halves_alpha_on_a_half_covered_pixel():
     alpha = np.array([[255, 255, 255, 0], [255, 255, 0, 0]], np.uint8)
     small = resize_cutout(
