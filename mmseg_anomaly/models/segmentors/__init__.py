@@ -1,4 +1,5 @@
 """Segmentors."""
+from .anomaly_tta_model import AnomalyTTAModel
 from .slide_inference_with_stitch import SlideInferenceWithStitch
 
-__all__ = ['SlideInferenceWithStitch']
+__all__ = ['AnomalyTTAModel', 'SlideInferenceWithStitch']

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 from mmengine.structures import PixelData
 from mmseg.models.segmentors import EncoderDecoder
-from mmseg.models.utils import resize
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from mmseg.utils import (
@@ -22,6 +21,7 @@ from torch import Tensor, nn
 
 from ..scorers import build_scorers
 from ..windows import stitch_windows
+from .original_size import to_original
 from .outlier_training import (
     check_outlier_losses,
     decode_losses,
@@ -30,8 +30,6 @@ from .outlier_training import (
     split_samples,
 )
 from .window_settings import WindowSettings
-
-_FLIPPED_DIMS = {'horizontal': (3, ), 'vertical': (2, ), 'diagonal': (2, 3)}
 
 
 @MODELS.register_module()
@@ -94,16 +92,9 @@ class SlideInferenceWithStitch(EncoderDecoder):
                  pretrained: str | None = None,
                  init_cfg: OptMultiConfig = None,
                  outlier_losses: Sequence[ConfigType] = ()) -> None:
-        super().__init__(
-            backbone=backbone,
-            decode_head=decode_head,
-            neck=neck,
-            auxiliary_head=auxiliary_head,
-            train_cfg=train_cfg,
-            test_cfg=test_cfg,
-            data_preprocessor=data_preprocessor,
-            pretrained=pretrained,
-            init_cfg=init_cfg)
+        super().__init__(backbone, decode_head, neck, auxiliary_head,
+                         train_cfg, test_cfg, data_preprocessor, pretrained,
+                         init_cfg)
         if self.out_channels < 2:
             raise ValueError(
                 'SlideInferenceWithStitch compares classes: decode_head.'
@@ -116,6 +107,7 @@ class SlideInferenceWithStitch(EncoderDecoder):
         self.outlier_losses = nn.ModuleList(
             MODELS.build(cfg) for cfg in outlier_losses)
         check_outlier_losses(self.outlier_losses, self.decode_head)
+        # set by AnomalyTTAModel, which scores after merging
         self.keep_evidence = False
 
     def test_step(self, data: dict) -> SampleList:
@@ -171,14 +163,11 @@ class SlideInferenceWithStitch(EncoderDecoder):
             window_hw, stride_hw = settings.crop_size, settings.stride
 
         def forward(windows: Tensor, images: list[int]) -> dict[str, Tensor]:
-            return self._window_evidence(
-                windows, [batch_img_metas[i] for i in images])
+            metas = [batch_img_metas[i] for i in images]
+            return self._window_evidence(windows, metas)
 
         return stitch_windows(
-            inputs,
-            forward,
-            window_hw,
-            stride_hw=stride_hw,
+            inputs, forward, window_hw, stride_hw=stride_hw,
             weight_kind=settings.window_weight,
             batch_size=settings.window_batch_size)
 
@@ -187,8 +176,8 @@ class SlideInferenceWithStitch(EncoderDecoder):
         """Run the network on windows (n, 3, h, w); name -> (n, c, h, w)."""
         # MMSeg's heads know a window by the type of img_shape
         size = windows.shape[-2:]
-        metas = [{**meta, 'img_shape': size, 'pad_shape': size}
-                 for meta in metas]
+        sizes = {'img_shape': size, 'pad_shape': size}
+        metas = [{**meta, **sizes} for meta in metas]
         feats = self.extract_feat(windows)
         head = self.decode_head
         if hasattr(head, 'predict_evidence'):
@@ -213,11 +202,13 @@ class SlideInferenceWithStitch(EncoderDecoder):
             data_samples: B samples, to be filled.
 
         Returns:
-            The same samples, filled as :meth:`predict` says.
+            The same samples, filled as :meth:`predict` says; or, with
+            ``keep_evidence``, holding ``evidence_<name>`` (c, H, W) only.
         """
         for i, sample in enumerate(data_samples):
             restored = {
-                name: self._restore(values[i:i + 1], sample.metainfo)
+                name: to_original(values[i:i + 1], sample.metainfo,
+                                  self.align_corners)
                 for name, values in evidence.items()
             }
             if self.keep_evidence:
@@ -229,24 +220,6 @@ class SlideInferenceWithStitch(EncoderDecoder):
                 self.fill_sample(restored, sample)
         return data_samples
 
-    def _restore(self, values: Tensor, meta: Mapping) -> Tensor:
-        """Undo padding, flip and resize: (1, c, H, W) of the original."""
-        padding = meta.get('img_padding_size', meta.get('padding_size'))
-        if padding is not None:
-            left, right, top, bottom = padding
-            values = values[..., top:values.shape[2] - bottom,
-                            left:values.shape[3] - right]
-        if meta.get('flip'):
-            values = values.flip(_FLIPPED_DIMS[meta['flip_direction']])
-        if 'ori_shape' not in meta:
-            return values
-        return resize(
-            values,
-            size=tuple(meta['ori_shape'][:2]),
-            mode='bilinear',
-            align_corners=self.align_corners,
-            warning=False)
-
     def fill_sample(self, evidence: Mapping[str, Tensor],
                     data_sample: SegDataSample) -> None:
         """Score evidence and write all results into a sample.
@@ -256,19 +229,17 @@ class SlideInferenceWithStitch(EncoderDecoder):
             data_sample: Filled as :meth:`predict` says.
         """
         seg_logits = evidence['seg_logits'][0]
-        data_sample.set_data({
-            'seg_logits': PixelData(data=seg_logits),
-            'pred_sem_seg': PixelData(
-                data=seg_logits.argmax(dim=0, keepdim=True))
-        })
+        pred_sem_seg = seg_logits.argmax(dim=0, keepdim=True)  # (1, H, W)
         maps = {
             name: PixelData(data=score(evidence)[0])
             for name, score in self.scorers.items()
         }
-        data_sample.set_data(
-            {f'anomaly_map_{name}': map_
-             for name, map_ in maps.items()})
-        data_sample.set_data({'pred_anomaly_map': next(iter(maps.values()))})
+        data_sample.set_data({
+            'seg_logits': PixelData(data=seg_logits),
+            'pred_sem_seg': PixelData(data=pred_sem_seg),
+            'pred_anomaly_map': next(iter(maps.values())),
+            **{f'anomaly_map_{name}': maps[name] for name in maps}
+        })
         data_sample.set_metainfo({
             'anomaly_scorers': tuple(maps),
             'anomaly_protocol': self.settings.protocol
