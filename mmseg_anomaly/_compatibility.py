@@ -50,19 +50,19 @@ def installed_version(distribution: str) -> str | None:
         return None
 
 
-def requirement_problem(requirement: Requirement,
-                        version_of: VersionOf) -> str | None:
-    """One sentence on what is wrong with a requirement, or None."""
+def requirement_problem(requirement: Requirement, version_of: VersionOf,
+                        owner: str = 'mmseg_anomaly') -> str | None:
+    """One sentence on what `owner` lacks, or None."""
     name = requirement.distributions[0]
     found = {d: version_of(d) for d in requirement.distributions}
     found = {d: version for d, version in found.items() if version}
     remedy = f'run `pip install "{requirement.remedy}"`'
     if not found:
-        return (f'mmseg_anomaly needs {name} {requirement.versions}, but it '
+        return (f'{owner} needs {name} {requirement.versions}, but it '
                 f'is not installed: {remedy}.')
     for distribution, version in found.items():
         if not _matches(version, requirement.versions):
-            return (f'mmseg_anomaly needs {name} {requirement.versions}, got '
+            return (f'{owner} needs {name} {requirement.versions}, got '
                     f'{distribution} {version}: {remedy}.')
     return None
 
@@ -109,8 +109,10 @@ def require_compatible_versions() -> None:
 def _problems(version_of: VersionOf) -> Iterable[str | None]:
     for requirement in REQUIREMENTS:
         yield requirement_problem(requirement, version_of)
-    if version_of('mmsegmentation'):
-        yield requirement_problem(MMCV_OF_MMSEGMENTATION, version_of)
+    mmsegmentation = version_of('mmsegmentation')
+    if mmsegmentation:
+        yield requirement_problem(MMCV_OF_MMSEGMENTATION, version_of,
+                                  f'mmsegmentation {mmsegmentation}')
     yield mmpretrain_problem(version_of)
 
 

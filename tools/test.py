@@ -17,8 +17,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--show', action='store_true', help='show prediction results')
     parser.add_argument(
-        '--show-dir', help='the dir, below work_dir/timestamp, to save '
-        'painted images to')
+        '--show-dir', help='the dir to save painted images to')
     parser.add_argument(
         '--wait-time', type=float, default=2, help='the interval of show (s)')
     parser.add_argument(

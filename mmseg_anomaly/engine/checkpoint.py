@@ -176,7 +176,7 @@ def _refusal(path: Path, error: pickle.UnpicklingError) -> str:
     try:
         names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
     except ValueError:  # the format of torch before 1.6
-        names = re.findall(r'GLOBAL (\S+) was not an allowed', str(error))
+        names = re.findall(r'GLOBAL (\S+) (?:was|whose)', str(error))
     if not names:
         return f'`{path}` was refused: {_first_line(error)}'
     return (f'`{path}` was refused, for it asks to import '
@@ -188,8 +188,9 @@ def _refusal(path: Path, error: pickle.UnpicklingError) -> str:
 def _first_line(error: Exception) -> str:
     # torch puts advice to switch the safety off in front of its reason.
     reason = str(error).rpartition('WeightsUnpickler error:')[2]
-    lines = [line for line in reason.splitlines() if line.strip()]
-    return lines[0].strip() if lines else type(error).__name__
+    lines = [line.strip() for line in reason.splitlines() if line.strip()]
+    lines = [line for line in lines if 'Weights only load' not in line]
+    return lines[0] if lines else type(error).__name__
 
 
 def _move(tensors: dict[str, Tensor],

@@ -1,0 +1,164 @@
+"""A config and data so small that real trainings take a second."""
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mmseg.visualization import SegLocalVisualizer
+from PIL import Image
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+CONFIG = """
+_base_ = ['{base}']
+
+crop_size = (16, 16)
+classes = ('dark', 'bright', 'other')
+loader = dict(type='LoadImageFromFile')
+train_pipeline = [
+    loader, dict(type='LoadAnnotations'),
+    dict(type='RandomFlip', prob=0.5), dict(type='PackSegInputs')]
+test_pipeline = [
+    loader, dict(type='LoadAnnotations'), dict(type='PackSegInputs')]
+tta_model = dict(type='SegTTAModel')
+tta_pipeline = [
+    loader,
+    dict(type='TestTimeAug', transforms=[
+        [dict(type='RandomFlip', prob=0.), dict(type='RandomFlip', prob=1.)],
+        [dict(type='LoadAnnotations')], [dict(type='PackSegInputs')]])]
+
+def_dataset = dict(
+    type='BaseSegDataset', metainfo=dict(classes=classes), img_suffix='.png',
+    seg_map_suffix='.png', reduce_zero_label=False)
+train_dataloader = dict(
+    batch_size=2, num_workers=0,
+    sampler=dict(type='InfiniteSampler', shuffle=True),
+    dataset=dict(**def_dataset, pipeline=train_pipeline, data_prefix=dict(
+        img_path='{data}/train/images', seg_map_path='{data}/train/labels')))
+val_dataloader = dict(
+    batch_size=1, num_workers=0,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(**def_dataset, pipeline=test_pipeline, data_prefix=dict(
+        img_path='{data}/val/images', seg_map_path='{data}/val/labels')))
+test_dataloader = val_dataloader
+val_evaluator = [dict(type='IoUMetric', iou_metrics=['mIoU']),
+                 dict(type='IoUMetric', iou_metrics=['mDice'],
+                      prefix='second')]
+test_evaluator = val_evaluator
+
+norm_cfg = dict(type='BN', requires_grad=True)
+model = dict(
+    type='EncoderDecoder',
+    data_preprocessor=dict(
+        type='SegDataPreProcessor', mean=[0., 0., 0.], std=[255., 255., 255.],
+        size=crop_size),
+    backbone=dict(
+        type='ResNet', depth=18, base_channels=4, stem_channels=4,
+        num_stages=2, strides=(1, 1), dilations=(1, 1), out_indices=(1, ),
+        norm_cfg=norm_cfg),
+    decode_head=dict(
+        type='FCNHead', in_channels=8, channels=4, num_convs=1,
+        num_classes=3, norm_cfg=norm_cfg),
+    train_cfg=dict(), test_cfg=dict(mode='whole'))
+
+optim_wrapper = dict(
+    type='OptimWrapper', optimizer=dict(type='AdamW', lr=0.01))
+param_scheduler = [dict(type='PolyLR', power=1.0, begin=0, end=101,
+                        by_epoch=False)]
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=4, val_interval=100)
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')
+default_hooks = dict(
+    logger=dict(interval=1), checkpoint=dict(interval=2))
+randomness = dict(seed=0)
+visualizer = dict(_delete_=True, type='SegLocalVisualizer',
+                  vis_backends=[dict(type='LocalVisBackend')],
+                  name='visualizer')
+default_hooks['visualization'] = dict(
+    _delete_=True, type='SegVisualizationHook')
+"""
+
+
+def write_split(folder: Path, count: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    for kind in ('images', 'labels'):
+        (folder / kind).mkdir(parents=True)
+    for index in range(count):
+        label = rng.integers(0, 2, (4, 4), dtype=np.uint8).repeat(
+            4, axis=0).repeat(4, axis=1)
+        image = label[..., None] * 120 + rng.integers(
+            0, 130, (16, 16, 3), dtype=np.uint8)
+        Image.fromarray(image).save(folder / 'images' / f'{index}.png')
+        Image.fromarray(label).save(folder / 'labels' / f'{index}.png')
+
+
+@pytest.fixture
+def tiny_config(tmp_path: Path) -> Path:
+    """A config file with 4 images to train and 5 to test on."""
+    data = tmp_path / 'data'
+    write_split(data / 'train', 4, seed=1)
+    write_split(data / 'val', 5, seed=2)
+    config = tmp_path / 'tiny.py'
+    base = REPOSITORY / 'configs' / '_base_' / 'default_runtime.py'
+    config.write_text(CONFIG.format(base=base, data=data))
+    return config
+
+
+@pytest.fixture
+def run_tool(monkeypatch: pytest.MonkeyPatch,
+             tmp_path: Path) -> Callable[..., None]:
+    """Calls tools/NAME.py in this process, as the command line does."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv('LOCAL_RANK', raising=False)
+
+    def run(name: str, *arguments: str | Path) -> None:
+        path = REPOSITORY / 'tools' / f'{name}.py'
+        spec = importlib.util.spec_from_file_location(f'tools_{name}', path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        monkeypatch.setattr(
+            sys, 'argv', [str(path), *map(str, arguments)])
+        # Each run is to write below its own work dir, as a new process does.
+        for visualizer in [SegLocalVisualizer,
+                           *SegLocalVisualizer.__subclasses__()]:
+            visualizer._instance_dict.clear()
+        module.main()
+
+    return run
+
+
+@pytest.fixture
+def start_tool(tmp_path: Path) -> Callable[..., subprocess.Popen]:
+    """Starts a tool as a process of its own, on one thread."""
+    def start(name: str, *arguments: str | Path) -> subprocess.Popen:
+        environment = dict(
+            os.environ, OMP_NUM_THREADS='1', PYTHONPATH=str(REPOSITORY))
+        environment['PATH'] = os.pathsep.join(
+            [str(Path(sys.executable).parent), environment['PATH']])
+        path = REPOSITORY / 'tools' / name
+        program = ['bash'] if path.suffix == '.sh' else [sys.executable]
+        return subprocess.Popen(
+            [*program, str(path), *map(str, arguments)], cwd=tmp_path,
+            env=environment, text=True, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT)
+
+    return start
+
+
+@pytest.fixture
+def read_metrics() -> Callable[[Path], dict[str, float]]:
+    """Returns the metrics that the newest test below a work dir wrote."""
+    def read(work_dir: Path) -> dict[str, float]:
+        files = [path for path in work_dir.glob('*/*.json')
+                 if path.stem == path.parent.name]
+        newest = max(files, key=lambda path: path.stat().st_mtime)
+        metrics = json.loads(newest.read_text())
+        return {key: value for key, value in metrics.items()
+                if 'time' not in key}
+
+    return read

@@ -1,0 +1,86 @@
+"""tools/test.py by real tests of a real, tiny checkpoint."""
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from mmseg_anomaly.engine import load_from_local
+
+
+@pytest.fixture
+def checkpoint(tiny_config, tmp_path, run_tool) -> Path:
+    run_tool('train', tiny_config, '--work-dir', tmp_path / 'trained',
+             '--cfg-options', 'train_cfg.max_iters=2')
+    return tmp_path / 'trained' / 'iter_2.pth'
+
+
+def test_out__writes_predictions_beside_a_list_of_metrics(
+        tiny_config, tmp_path, run_tool, checkpoint):
+    run_tool('test', tiny_config, checkpoint, '--out', tmp_path / 'out')
+
+    files = sorted((tmp_path / 'out').glob('*.png'))
+    assert [file.stem for file in files] == ['0', '1', '2', '3', '4']
+    assert np.asarray(Image.open(files[0])).shape == (16, 16)
+    assert set(np.unique(Image.open(files[0]))) <= {0, 1, 2}
+
+
+def test_amp__computes_in_bfloat16_on_the_cpu(
+        tiny_config, run_tool, checkpoint):
+    seen = []
+    hook = torch.nn.modules.module.register_module_forward_hook(
+        lambda module, _, output: seen.append(output.dtype)
+        if isinstance(module, torch.nn.Conv2d) else None)
+    try:
+        run_tool('test', tiny_config, checkpoint, '--amp')
+    finally:
+        hook.remove()
+    assert set(seen) == {torch.bfloat16}
+
+
+def test_checkpoint__names_the_keys_that_do_not_fit(
+        tiny_config, tmp_path, run_tool, checkpoint):
+    content = load_from_local(checkpoint)
+    del content['state_dict']['decode_head.conv_seg.bias']
+    torch.save(content, tmp_path / 'other.pth')
+
+    with pytest.raises(RuntimeError,
+                       match='missing in the file: decode_head.conv_seg.bias'):
+        run_tool('test', tiny_config, tmp_path / 'other.pth')
+
+    run_tool('test', tiny_config, tmp_path / 'other.pth', '--cfg-options',
+             'allow_missing=["decode_head.conv_seg.bias"]')
+
+
+def test_tta__runs_every_version_of_each_image(
+        tiny_config, run_tool, checkpoint, monkeypatch):
+    seen = []
+    hook = torch.nn.modules.module.register_module_forward_hook(
+        lambda module, _, output: seen.append(len(output))
+        if type(module).__name__ == 'ResNet' else None)
+    try:
+        run_tool('test', tiny_config, checkpoint, '--tta')
+    finally:
+        hook.remove()
+    assert sum(seen) == 2 * 5
+
+
+def test_tta__needs_a_pipeline(tiny_config, run_tool, checkpoint):
+    with pytest.raises(ValueError, match='--tta needs `tta_pipeline`'):
+        run_tool('test', tiny_config, checkpoint, '--tta', '--cfg-options',
+                 'tta_pipeline=None')
+
+
+def test_show_dir__leaves_a_picture_of_each_image(
+        tiny_config, tmp_path, run_tool, checkpoint):
+    run_tool('test', tiny_config, checkpoint, '--work-dir', tmp_path / 'work',
+             '--show-dir', 'painted', '--cfg-options',
+             'default_hooks.visualization.interval=1')
+    assert list(tmp_path.glob('painted/**/*.png'))
+
+
+def test_show_dir__needs_the_hook(tiny_config, run_tool, checkpoint):
+    with pytest.raises(ValueError, match='need a `visualization` entry'):
+        run_tool('test', tiny_config, checkpoint, '--show-dir', 'painted',
+                 '--cfg-options', 'default_hooks.visualization=None')
