@@ -196,14 +196,17 @@ class MaskClassificationLoss(nn.Module):
         Returns:
             (B, Q, N) float32.
         """
-        return pairwise_costs(
-            sample_points(mask_logits.float(), points),
-            targets.sample(points),
-            class_logits.float(),
-            targets.class_labels,
-            mask_weight=self.mask_weight,
-            dice_weight=self.dice_weight,
-            class_weight=self.class_weight)
+        return torch.stack([
+            pairwise_costs(
+                _sample_shared(mask_logits[image], points[image]),
+                targets.sample(image, points[image]),
+                class_logits[image].float(),
+                targets.class_labels[image],
+                mask_weight=self.mask_weight,
+                dice_weight=self.dice_weight,
+                class_weight=self.class_weight)
+            for image in range(len(mask_logits))
+        ])
 
     def _match(self, layers: list[tuple[Tensor, Tensor, _Draws]],
                targets: MaskTargets) -> list[_Pairs]:
@@ -249,6 +252,13 @@ class MaskClassificationLoss(nn.Module):
             pairs.images, pairs.columns]
         return F.cross_entropy(
             class_logits.flatten(0, 1), wanted.flatten(), self.empty_weight)
+
+
+def _sample_shared(mask_logits: Tensor, points: Tensor) -> Tensor:
+    """Read (Q, h, w) masks at the same (P, 2) points: (Q, P)."""
+    # One map an item: PyTorch spreads items, not channels, over CPU cores.
+    points = points.expand(len(mask_logits), -1, -1)
+    return sample_points(mask_logits.float()[:, None], points)[:, 0]
 
 
 def _check_sampling(num_points: int, num_match_points: int,

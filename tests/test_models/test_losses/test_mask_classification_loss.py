@@ -1,10 +1,14 @@
 """Tests of the criterion against the peers' numbers and small cases."""
 import json
+import math
+import socket
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
+from mmseg.registry import MODELS
 from torch import Tensor
 
 from mmseg_anomaly.models.losses.mask_classification_loss import (
@@ -127,3 +131,131 @@ def test_forward__semantic_targets_equal_masks():
     for name, value in results[0].items():
         assert value.item() == pytest.approx(results[1][name].item(),
                                              rel=1e-5)
+
+
+def _perfect(label_maps: Tensor) -> tuple[Tensor, Tensor]:
+    """Query c sees class c and knows its name; two queries are free."""
+    masks = torch.stack([label_maps == c for c in range(3)] +
+                        [label_maps < 0] * 2, dim=1)
+    classes = torch.full((len(label_maps), 5, 4), -20.)
+    for query, name in enumerate((0, 1, 2, 3, 3)):
+        classes[:, query, name] = 20.
+    return (masks.float() - 0.5) * 16, classes
+
+
+def test_forward__right_answer_costs_little():
+    label_maps = torch.zeros(2, 64, 64, dtype=torch.long)
+    label_maps[:, 32:] = 1
+    label_maps[0, :, 32:] = 2
+    masks, classes = _perfect(label_maps)
+    classes[1, 2] = classes[1, 3]  # image 1 does not show class 2
+    criterion = MaskClassificationLoss(3, 512, importance_sample_ratio=0.)
+    losses = criterion(masks, classes, label_maps)
+    assert losses['loss_cls'].item() == pytest.approx(0, abs=1e-6)
+    # Not 0: labels are soft between pixels and at the border.
+    assert losses['loss_mask'].item() < 1
+    assert losses['loss_dice'].item() < 0.2
+    wrong = criterion(-masks, classes, label_maps)
+    assert wrong['loss_mask'].item() > 5
+    assert wrong['loss_dice'].item() > 1
+
+
+def test_forward__void_and_outliers_are_background():
+    label_maps = torch.zeros(1, 8, 8, dtype=torch.long)
+    label_maps[:, :, 4:] = 255
+    masks, classes = torch.full((1, 1, 8, 8), 9.), torch.zeros(1, 1, 4)
+    void = MaskClassificationLoss(3, 512)(masks, classes, label_maps)
+    assert void['loss_mask'].item() == pytest.approx(5 * 9 / 2, rel=0.2)
+
+
+def test_forward__class_loss_by_hand():
+    classes = torch.tensor([[[0., 0., 0., 0.], [0., 0., 0., math.log(5.)]]])
+    masks = torch.stack((torch.full((4, 4), 9.), torch.full((4, 4), -9.)))
+    losses = MaskClassificationLoss(3, 16, class_weight=2.)(
+        masks[None], classes, torch.ones(1, 4, 4, dtype=torch.long))
+    want = (math.log(4) + 0.1 * math.log(8 / 5)) / 1.1
+    assert losses['loss_cls'].item() == pytest.approx(2 * want)
+
+
+def test_forward__without_targets_every_logit_has_a_gradient():
+    masks = torch.randn(2, 5, 4, 4, requires_grad=True)
+    classes = torch.randn(2, 5, 4, requires_grad=True)
+    losses = MaskClassificationLoss(3, 16)(
+        masks, classes, torch.full((2, 4, 4), 255))
+    sum(losses.values()).backward()
+    assert losses['loss_mask'].item() == losses['loss_dice'].item() == 0
+    assert masks.grad.eq(0).all()
+    assert classes.grad.ne(0).all()
+
+
+def test_forward__is_float32_under_autocast():
+    masks = torch.randn(1, 5, 4, 4).bfloat16().requires_grad_()
+    classes = torch.randn(1, 5, 4).bfloat16().requires_grad_()
+    label_maps = torch.randint(0, 3, (1, 8, 8))
+    criterion = MaskClassificationLoss(3, 64)
+    torch.manual_seed(0)
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        losses = criterion(masks, classes, label_maps)
+    torch.manual_seed(0)
+    want = criterion(masks.float(), classes.float(), label_maps)
+    assert {loss.dtype for loss in losses.values()} == {torch.float32}
+    assert losses == want
+    sum(losses.values()).backward()
+    assert masks.grad.dtype == torch.bfloat16
+
+
+def test_forward__fewer_points_only_add_noise():
+    torch.manual_seed(0)
+    label_maps = torch.randint(0, 3, (1, 4, 4)).repeat_interleave(
+        8, 1).repeat_interleave(8, 2)
+    masks, classes = torch.randn(1, 6, 16, 16), torch.randn(1, 6, 4)
+
+    def totals(num_points):
+        criterion = MaskClassificationLoss(3, num_points)
+        return torch.stack([
+            torch.stack([*criterion(masks, classes, label_maps).values()])
+            for _ in range(24)])
+    many, few = totals(2000), totals(500)
+    error = ((many.var(0) + few.var(0)) / 24).sqrt()
+    assert ((many.mean(0) - few.mean(0)).abs() <= 4 * error + 5e-3).all()
+    assert few[:, 0].std() > many[:, 0].std()
+
+
+@pytest.mark.parametrize('arguments, message', [
+    (dict(num_points=0), 'at least 1, got 0 and 0'),
+    (dict(num_match_points=0), 'at least 1, got 12544 and 0'),
+    (dict(oversample_ratio=0.5), '`oversample_ratio` .* got 0.5'),
+    (dict(importance_sample_ratio=1.5), 'in .0, 1., got 1.5'),
+])
+def test_init__bad_arguments_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        MODELS.build(dict(type='MaskClassificationLoss', num_classes=3,
+                          **arguments))
+
+
+def _one_rank(rank: int, port: int, results: str) -> None:
+    torch.set_num_threads(1)
+    dist.init_process_group(
+        'gloo', init_method=f'tcp://127.0.0.1:{port}', rank=rank,
+        world_size=2)
+    label_maps = torch.zeros(1, 4, 4, dtype=torch.long)
+    if rank == 0:
+        label_maps[0] = torch.arange(4)[:, None].clamp(max=2)
+    losses = MaskClassificationLoss(3, 16)(
+        torch.zeros(1, 4, 4, 4), torch.zeros(1, 4, 4), label_maps)
+    Path(results, f'{rank}.json').write_text(
+        json.dumps(losses['loss_mask'].item()))
+    dist.destroy_process_group()
+
+
+def test_forward__divides_by_the_mean_count_over_ranks(tmp_path):
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        port = probe.getsockname()[1]
+    torch.multiprocessing.start_processes(
+        _one_rank, (port, str(tmp_path)), nprocs=2, start_method='fork')
+    losses = [json.loads((tmp_path / f'{rank}.json').read_text())
+              for rank in range(2)]
+    # Three pairs and one: the mean is 2, each pair costs log 2.
+    assert losses == pytest.approx([5 * math.log(2) * 3 / 2,
+                                    5 * math.log(2) * 1 / 2])
