@@ -1,1 +1,4 @@
 """Drawing of anomaly maps."""
+from .anomaly_visualizer import AnomalyLocalVisualizer
+
+__all__ = ['AnomalyLocalVisualizer']

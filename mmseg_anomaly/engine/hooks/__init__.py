@@ -1,5 +1,8 @@
 """Hooks."""
+from .anomaly_visualization_hook import AnomalyVisualizationHook
 from .attn_mask_annealing_hook import AttnMaskAnnealingHook
 from .strict_checkpoint_hook import StrictCheckpointHook
 
-__all__ = ['AttnMaskAnnealingHook', 'StrictCheckpointHook']
+__all__ = [
+    'AnomalyVisualizationHook', 'AttnMaskAnnealingHook', 'StrictCheckpointHook'
+]

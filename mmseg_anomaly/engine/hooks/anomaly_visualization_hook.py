@@ -1,0 +1,135 @@
+"""Draw predictions while validating and testing."""
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from mmengine.dataset import BaseDataset
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from mmseg.registry import HOOKS
+from mmseg.structures import SegDataSample
+
+
+@HOOKS.register_module()
+class AnomalyVisualizationHook(Hook):
+    """Hand images and results to the runner's visualizer.
+
+    Images come through the loading transform of the dataset's own pipeline,
+    so whatever format or correction a dataset needs is applied. Pictures
+    are numbered by the position in the dataset, which neither batches nor
+    ranks change; in distributed runs every rank draws its share.
+
+    Example::
+
+        default_hooks = dict(
+            visualization=dict(
+                type='AnomalyVisualizationHook', draw=True, interval=50))
+
+    Args:
+        draw: Whether to draw; tools/test.py turns it on by ``--show`` and
+            ``--show-dir``.
+        interval: Validation draws every so many images of the dataset, the
+            same in each validation. Testing draws all, as MMSeg does.
+        show: Open windows instead of writing to the backends.
+        wait_time: Seconds a window stays; 0 waits for a key.
+
+    Raises:
+        ValueError: If ``interval`` is below 1.
+    """
+
+    priority = 'NORMAL'
+
+    def __init__(self,
+                 draw: bool = False,
+                 interval: int = 50,
+                 show: bool = False,
+                 wait_time: float = 0.) -> None:
+        if interval < 1:
+            raise ValueError('`interval` of AnomalyVisualizationHook must be '
+                             f'at least 1, got {interval}')
+        self.draw = draw
+        self.interval = interval
+        self.show = show
+        self.wait_time = wait_time
+        self._indices: dict[str, dict[str, tuple[int, BaseDataset, int]]] = {}
+
+    def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: dict,
+                       outputs: Sequence[SegDataSample]) -> None:
+        """Draw the samples of a batch whose turn it is."""
+        if self.draw:
+            self._draw_all(runner, 'val', runner.val_dataloader.dataset,
+                           outputs, self.interval)
+
+    def after_test_iter(self, runner: Runner, batch_idx: int,
+                        data_batch: dict,
+                        outputs: Sequence[SegDataSample]) -> None:
+        """Draw the samples of a batch."""
+        if self.draw:
+            self._draw_all(runner, 'test', runner.test_dataloader.dataset,
+                           outputs, 1)
+
+    def _draw_all(self, runner: Runner, stage: str, dataset: BaseDataset,
+                  outputs: Sequence[SegDataSample], interval: int) -> None:
+        if stage not in self._indices:
+            self._indices[stage] = index_by_path(dataset)
+        for sample in outputs:
+            position, part, index = self._indices[stage][sample.img_path]
+            if position % interval:
+                continue
+            runner.visualizer.add_datasample(
+                f'{stage}_{position:05d}_{Path(sample.img_path).stem}',
+                load_image(part, index),
+                data_sample=sample,
+                show=self.show,
+                wait_time=self.wait_time,
+                step=runner.iter)
+
+
+def index_by_path(
+        dataset: BaseDataset) -> dict[str, tuple[int, BaseDataset, int]]:
+    """Map image paths to places in a dataset.
+
+    Args:
+        dataset: A dataset, or one that concatenates ``datasets``.
+
+    Returns:
+        Path -> position in the whole, the dataset that loads it and the
+        index there. Of entries that share an image the first counts.
+    """
+    places: dict[str, tuple[int, BaseDataset, int]] = {}
+    for position, (part, index) in enumerate(_places(dataset)):
+        path = part.get_data_info(index)['img_path']
+        places.setdefault(path, (position, part, index))
+    return places
+
+
+def _places(dataset: BaseDataset) -> Iterator[tuple[BaseDataset, int]]:
+    if hasattr(dataset, 'datasets'):
+        for part in dataset.datasets:
+            yield from _places(part)
+    else:
+        yield from ((dataset, index) for index in range(len(dataset)))
+
+
+def load_image(dataset: BaseDataset, index: int) -> np.ndarray:
+    """Load an image by the first transforms of a dataset's pipeline.
+
+    Args:
+        dataset: Its loading transform gives BGR, as MMCV's does.
+        index: Which image.
+
+    Returns:
+        (H, W, 3) uint8 RGB in the original resolution.
+
+    Raises:
+        ValueError: If no transform of the pipeline loads an image.
+    """
+    results = dataset.get_data_info(index)
+    for transform in dataset.pipeline.transforms:
+        results = transform(results)
+        if 'img' in results:
+            return np.ascontiguousarray(results['img'][..., ::-1])
+    raise ValueError(
+        f'the pipeline of {type(dataset).__name__} loads no image: expected '
+        "a transform that sets 'img', got "
+        f'{[type(t).__name__ for t in dataset.pipeline.transforms]}')

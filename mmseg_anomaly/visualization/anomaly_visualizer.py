@@ -1,0 +1,208 @@
+"""One picture that shows why a pixel was called an anomaly."""
+from collections.abc import Sequence
+
+import cv2
+import mmcv
+import numpy as np
+from mmseg.registry import VISUALIZERS
+from mmseg.structures import SegDataSample
+from mmseg.visualization import SegLocalVisualizer
+
+from ..labels import OUTLIER_INDEX
+from . import panels
+
+COLORMAPS = {
+    'viridis': cv2.COLORMAP_VIRIDIS,
+    'inferno': cv2.COLORMAP_INFERNO,
+    'magma': cv2.COLORMAP_MAGMA,
+    'turbo': cv2.COLORMAP_TURBO
+}
+
+# field of a sample, title, how it is painted
+LABEL_PANELS = (('gt_sem_seg', 'ground truth', panels.paint_ground_truth),
+                ('pred_sem_seg', 'classes', panels.paint_classes))
+
+
+@VISUALIZERS.register_module()
+class AnomalyLocalVisualizer(SegLocalVisualizer):
+    """Draw image, ground truth, classes and heat map side by side.
+
+    What a sample lacks is left out. The heat map is scaled image by image,
+    between two percentiles of its scores, which the colour bar states, so
+    brightness must not be compared between images. True anomalies are
+    outlined in red.
+
+    Example::
+
+        visualizer = dict(
+            type='AnomalyLocalVisualizer', name='visualizer',
+            vis_backends=[dict(type='LocalVisBackend'),
+                          dict(type='TensorboardVisBackend')])
+
+    Args:
+        name: Name of the instance.
+        image: As in MMEngine.
+        vis_backends: Configs of the places pictures go to.
+        save_dir: Folder of the backends.
+        classes: Class names until a loop sets those of its dataset;
+            Cityscapes by default, as in MMSeg.
+        palette: Colours of the classes.
+        alpha: Opacity of class colours in [0, 1].
+        max_side_px: Panels are shrunk to this; the scale is that of the
+            full map.
+        percentiles: Scores drawn darkest and brightest.
+        colormap: 'viridis', 'inferno', 'magma' or 'turbo'.
+
+    Raises:
+        ValueError: If the colour map is unknown or the percentiles do not
+            rise within [0, 100].
+    """
+
+    def __init__(self,
+                 name: str = 'visualizer',
+                 image: np.ndarray | None = None,
+                 vis_backends: list[dict] | None = None,
+                 save_dir: str | None = None,
+                 classes: Sequence[str] | None = None,
+                 palette: Sequence[Sequence[int]] | None = None,
+                 alpha: float = 0.6,
+                 max_side_px: int = 1024,
+                 percentiles: tuple[float, float] = (1., 99.9),
+                 colormap: str = 'viridis') -> None:
+        super().__init__(
+            name, image, vis_backends, save_dir, classes, palette,
+            alpha=alpha)
+        if colormap not in COLORMAPS:
+            raise ValueError(f'`colormap` must be one of {sorted(COLORMAPS)},'
+                             f' got {colormap!r}')
+        if not 0 <= percentiles[0] < percentiles[1] <= 100:
+            raise ValueError('`percentiles` must rise within [0, 100], got '
+                             f'{tuple(percentiles)}')
+        self.max_side_px = max_side_px
+        self.percentiles = tuple(percentiles)
+        self.colormap = COLORMAPS[colormap]
+
+    def add_datasample(self,
+                       name: str,
+                       image: np.ndarray,
+                       data_sample: SegDataSample | None = None,
+                       draw_gt: bool = True,
+                       draw_pred: bool = True,
+                       show: bool = False,
+                       wait_time: float = 0,
+                       out_file: str | None = None,
+                       step: int = 0,
+                       with_labels: bool = True,
+                       with_image: bool = True) -> None:
+        """Draw a sample; show it, write it to a file or to the backends.
+
+        Args:
+            name: Identifier of the picture.
+            image: (H, W, 3) uint8 RGB in the original resolution.
+            data_sample: May hold ``gt_sem_seg``, ``pred_sem_seg`` and
+                ``pred_anomaly_map``, each (1, H, W).
+            draw_gt: Whether to draw the ground truth.
+            draw_pred: Whether to draw classes and heat map.
+            show: Open a window instead of writing.
+            wait_time: Seconds the window stays; 0 waits for a key.
+            out_file: Write there instead of to the backends.
+            step: Step the backends file the picture under.
+            with_labels: Whether to name the colours below.
+            with_image: Whether to draw the bare image as well.
+
+        Raises:
+            ValueError: If a map has not the size of the image.
+        """
+        drawn = self.draw(image, data_sample or SegDataSample(), draw_gt,
+                          draw_pred, with_labels, with_image)
+        self.set_image(drawn)
+        if show:
+            self.show(drawn, win_name=name, wait_time=wait_time)
+        elif out_file is not None:
+            mmcv.imwrite(mmcv.rgb2bgr(drawn), out_file)
+        else:
+            self.add_image(name, drawn, step)
+
+    def draw(self,
+             image: np.ndarray,
+             data_sample: SegDataSample,
+             draw_gt: bool = True,
+             draw_pred: bool = True,
+             with_labels: bool = True,
+             with_image: bool = True) -> np.ndarray:
+        """Return the picture (rows, columns, 3) uint8 RGB.
+
+        Args and errors as in :meth:`add_datasample`.
+        """
+        kinds = ['gt_sem_seg'] * draw_gt + ['pred_sem_seg', 'pred_anomaly_map'
+                                            ] * draw_pred
+        maps = {
+            kind: _checked_map(data_sample, kind, image)
+            for kind in kinds if kind in data_sample
+        }
+        labels = {
+            kind: panels.shrink(maps[kind].astype(np.uint8), self.max_side_px,
+                                keep_values=True)
+            for kind, *_ in LABEL_PANELS if kind in maps
+        }
+        colors = self._colors(labels)
+        anomalies = self._anomalies(maps, image)
+        small = panels.shrink(image, self.max_side_px)
+        pictures = [('image', small)] if with_image or not maps else []
+        for kind, title, paint in LABEL_PANELS:
+            if kind in labels:
+                painted = paint(small, labels[kind], colors, self.alpha)
+                pictures.append((title, panels.outline(painted, anomalies)))
+        if 'pred_anomaly_map' in maps:
+            pictures.append(self._heat_panel(maps['pred_anomaly_map'],
+                                             anomalies, data_sample))
+        drawn = panels.side_by_side(
+            [panels.titled(picture, title) for title, picture in pictures])
+        if not with_labels or not labels:
+            return drawn
+        entries = panels.legend_entries(
+            list(labels.values()), self._class_names, colors)
+        return np.concatenate([drawn, panels.legend(drawn.shape[1], entries)])
+
+    @property
+    def _class_names(self) -> Sequence[str]:
+        return self.dataset_meta.get('classes') or ()
+
+    def _colors(self, labels: dict[str, np.ndarray]) -> list[panels.Color]:
+        """Return a colour for each class, those without a name included."""
+        count = len(self._class_names)
+        if 'pred_sem_seg' in labels:
+            count = max(count, int(labels['pred_sem_seg'].max()) + 1)
+        return panels.class_colors(count, self.dataset_meta.get('palette'))
+
+    def _anomalies(self, maps: dict[str, np.ndarray],
+                   image: np.ndarray) -> np.ndarray:
+        """Return the shrunk mask; a part of a pixel is enough to be in it."""
+        mask = np.zeros(image.shape[:2], np.float32)
+        if 'gt_sem_seg' in maps:
+            mask[maps['gt_sem_seg'] == OUTLIER_INDEX] = 1
+        return panels.shrink(mask, self.max_side_px) > 0
+
+    def _heat_panel(self, anomaly_map: np.ndarray, anomalies: np.ndarray,
+                    data_sample: SegDataSample) -> tuple[str, np.ndarray]:
+        low, high = panels.robust_range(anomaly_map, self.percentiles)
+        heat = panels.heat_map(
+            panels.shrink(anomaly_map, self.max_side_px), low, high,
+            self.colormap)
+        heat = panels.outline(heat, anomalies)
+        bar = panels.color_bar(heat.shape[0], low, high, self.colormap)
+        scorer = data_sample.metainfo.get('anomaly_scorers', ('anomaly', ))[0]
+        title = '{}, percentiles {:g} to {:g}'.format(scorer,
+                                                      *self.percentiles)
+        return title, np.concatenate([heat, bar], axis=1)
+
+
+def _checked_map(data_sample: SegDataSample, kind: str,
+                 image: np.ndarray) -> np.ndarray:
+    values = data_sample.get(kind).data[0].detach().cpu().numpy()
+    if values.shape != image.shape[:2]:
+        raise ValueError(
+            f'{kind} and image must have one size, got {values.shape} and '
+            f'{image.shape[:2]}; load annotations after resizing in the test '
+            'pipeline, so that they stay in the original resolution')
+    return values

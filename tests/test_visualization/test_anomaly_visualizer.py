@@ -1,0 +1,114 @@
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
+
+from mmseg_anomaly.visualization import AnomalyLocalVisualizer
+
+RED = [255, 0, 0]
+
+
+@pytest.fixture
+def visualizer():
+    made = AnomalyLocalVisualizer(max_side_px=64)
+    made.dataset_meta = {'classes': ('road', 'sky'),
+                         'palette': [[0, 200, 0], [0, 0, 200]]}
+    return made
+
+
+def full_sample(size_hw=(30, 60)):
+    label = torch.zeros(1, *size_hw, dtype=torch.int64)
+    label[:, 10:20, 10:20] = 254
+    scores = torch.zeros(1, *size_hw)
+    scores[:, 10:20, 10:20] = 1.
+    sample = SegDataSample(metainfo={'anomaly_scorers': ('rba', )})
+    sample.set_data({
+        'gt_sem_seg': PixelData(data=label),
+        'pred_sem_seg': PixelData(data=torch.ones_like(label)),
+        'pred_anomaly_map': PixelData(data=scores)
+    })
+    return sample
+
+
+def image(size_hw=(30, 60)):
+    return np.full((*size_hw, 3), 100, np.uint8)
+
+
+def test_draw__four_panels_from_left_to_right(visualizer):
+    drawn = visualizer.draw(image(), full_sample())
+    row = 20 + 5  # below the title
+    bar_px = 16 + 64
+    assert drawn.shape[1] == 4 * 60 + 3 * 4 + bar_px
+    starts = [i * 64 for i in range(4)]
+    assert drawn[row, starts[0] + 5].tolist() == [100, 100, 100]
+    assert drawn[row, starts[1] + 5].tolist() == [40, 160, 40]
+    assert drawn[row, starts[2] + 5].tolist() == [40, 40, 160]
+    dark, bright = (drawn[row + y, starts[3] + x].astype(int).sum()
+                    for y, x in ((0, 5), (10, 15)))
+    assert bright > dark
+
+
+def test_draw__outlines_true_anomalies_in_every_result(visualizer):
+    drawn = visualizer.draw(image(), full_sample())
+    for panel in (1, 2, 3):
+        assert drawn[20 + 10, panel * 64 + 12].tolist() == RED
+    assert drawn[20 + 10, 12].tolist() != RED
+
+
+def test_draw__leaves_out_what_is_missing(visualizer):
+    sample = full_sample()
+    del sample.pred_anomaly_map
+    assert visualizer.draw(image(), sample).shape[1] == 3 * 60 + 2 * 4
+    assert visualizer.draw(
+        image(), sample, draw_gt=False).shape[1] == 2 * 60 + 4
+    empty = SegDataSample()
+    assert visualizer.draw(image(), empty).shape[:2] == (50, 60)
+
+
+def test_draw__shrinks_large_panels_and_keeps_small_anomalies(visualizer):
+    sample = full_sample((300, 640))
+    sample.gt_sem_seg.data.fill_(0)
+    sample.gt_sem_seg.data[0, 155, 155] = 254  # less than a pixel when drawn
+    drawn = visualizer.draw(image((300, 640)), sample, with_labels=False)
+    assert drawn.shape[0] == 30 + 20
+    assert drawn[20 + 15, 3 * 68 + 15].tolist() == RED
+
+
+def test_draw__without_class_names(visualizer):
+    visualizer.dataset_meta = {}
+    drawn = visualizer.draw(image(), full_sample())
+    assert drawn[25, 2 * 64 + 5].tolist() != [100, 100, 100]
+
+
+def test_draw__says_when_sizes_differ(visualizer):
+    with pytest.raises(ValueError, match='gt_sem_seg and image must have one'):
+        visualizer.draw(image((30, 50)), full_sample())
+
+
+def test_add_datasample__writes_a_file(visualizer, tmp_path):
+    path = tmp_path / 'new' / 'a.png'
+    visualizer.add_datasample(
+        'a', image(), full_sample(), out_file=str(path))
+    expected = visualizer.draw(image(), full_sample())
+    assert np.array_equal(cv2.imread(str(path))[..., ::-1], expected)
+    assert np.array_equal(visualizer.get_image(), expected)
+
+
+def test_add_datasample__shows_instead_of_writing(visualizer, monkeypatch):
+    shown = []
+    monkeypatch.setattr(
+        visualizer, 'show',
+        lambda drawn, win_name, wait_time: shown.append((win_name, wait_time)))
+    visualizer.add_datasample('a', image(), show=True, wait_time=2)
+    assert shown == [('a', 2)]
+
+
+@pytest.mark.parametrize('options, message', [
+    ({'colormap': 'jet'}, "`colormap` must be one of .*'viridis'"),
+    ({'percentiles': (99, 1)}, '`percentiles` must rise'),
+])
+def test_init__refuses_wrong_options(options, message):
+    with pytest.raises(ValueError, match=message):
+        AnomalyLocalVisualizer(**options)
