@@ -2,8 +2,7 @@
 import logging
 
 from mmengine.logging import print_log
-from mmengine.optim import OptimWrapper
-from mmengine.optim.scheduler.param_scheduler import _ParamScheduler
+from mmengine.optim import OptimWrapper, _ParamScheduler
 from mmseg.registry import PARAM_SCHEDULERS
 from torch.optim import Optimizer
 

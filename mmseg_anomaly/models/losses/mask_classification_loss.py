@@ -53,8 +53,9 @@ class MaskClassificationLoss(nn.Module):
     float32 under any autocast. The cost matrices of all predictions go to
     the host in one transfer.
 
-    Fewer points cost less and leave the expected loss the same; only its
-    noise grows (with one over the root of the number).
+    Fewer points cost less and leave the loss the same within the noise of
+    sampling (``benchmarks/bench_criterion.py``); with very few, noisy costs
+    make the matching worse first.
 
     Args:
         num_classes: K, no-object not counted.

@@ -1,5 +1,6 @@
 """Tests of mask annealing."""
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from mmseg_anomaly.engine.hooks import AttnMaskAnnealingHook
 from mmseg_anomaly.engine.hooks.attn_mask_annealing_hook import (
     annealed_prob,
 )
+from mmseg_anomaly.models.decode_heads import EoMTDecodeHead
 
 
 class FakeHead(nn.Module):
@@ -96,15 +98,17 @@ def test_hook__goes_on_after_resume(tmp_path):
     assert model.seen == [[0.5, 1.], [0.25, 0.], [0., 0.]]
 
 
-def test_hook__reaches_a_wrapped_model(tmp_path):
-    model = FakeModel()
+def test_hook__reaches_the_head_of_a_wrapped_model():
+    head = EoMTDecodeHead(
+        dict(embed_dim=12, depth=3, num_heads=1), (16, 16),
+        num_joint_blocks=2, num_classes=2)
+    model = nn.ModuleDict(dict(module=nn.ModuleDict(dict(head=head))))
+    runner = SimpleNamespace(model=model, iter=0)
     hook = AttnMaskAnnealingHook([0, 0], [0, 2], power=1.)
-    runner = type('R', (), dict(model=nn.ModuleDict(dict(module=model)),
-                                iter=0))()
     hook.before_train(runner)
-    assert model.decode_head.attn_mask_probs.tolist() == [0., 1.]
+    assert head.attn_mask_probs.tolist() == [0., 1.]
     hook.after_train_iter(runner, 0)
-    assert model.decode_head.attn_mask_probs.tolist() == [0., 0.5]
+    assert head.attn_mask_probs.tolist() == [0., 0.5]
 
 
 def test_hook__unfit_model_is_named(tmp_path):
