@@ -13,6 +13,8 @@ visualizer = dict(
     type='AnomalyLocalVisualizer', vis_backends=vis_backends,
     name='visualizer')
 
+tta_model = dict(type='AnomalyTTAModel')
+
 log_processor = dict(by_epoch=False)
 log_level = 'INFO'
 
