@@ -1,0 +1,132 @@
+"""AuPRC, AUROC and FPR95 from counts, with proved error bounds.
+
+Where scores were merged into cells, the reported number treats a cell as one
+tie. The order of the merged pixels is unknown, so the exact number lies
+between those of the best and the worst order inside every cell; half-way
+orders and partial ties lie between the two as well.
+
+Letters: D distinct scores or cells, in falling order of the score. T, F are
+anomalous and in-distribution pixels scored above a cell, p, n those inside.
+"""
+from dataclasses import dataclass
+
+import numpy as np
+
+from .score_cells import is_exact
+from .score_histogram import ScoreCounts
+
+NAMES = ('AuPRC', 'FPR95', 'AUROC')
+_RECALL = 0.95
+
+
+@dataclass(frozen=True)
+class RankingMetrics:
+    """What a ranking is worth, and what is known about it.
+
+    Attributes:
+        values: AuPRC, FPR95 and AUROC in percent; NaN without any positive
+            or without any negative.
+        bounds: For each, the largest possible distance from the exact value,
+            in points; 0.0 where no scores were merged.
+        num_positives: Anomalous pixels.
+        num_negatives: In-distribution pixels.
+        level: Bits dropped to merge scores; 0 is exact.
+    """
+
+    values: dict[str, float]
+    bounds: dict[str, float]
+    num_positives: int
+    num_negatives: int
+    level: int
+
+
+def rank(counts: ScoreCounts) -> RankingMetrics:
+    """Compute the metrics of a set of pixels.
+
+    AuPRC is the average precision, the sum of recall steps times precision;
+    FPR95 the false positive rate at the highest threshold whose recall is
+    at least 0.95, all thresholds considered; AUROC counts ties as halves.
+    Integers until here, float64 from here on.
+
+    Args:
+        counts: Of every valid pixel of the set.
+
+    Returns:
+        The metrics, as Python numbers.
+
+    Source: scikit-learn 1.9 ``average_precision_score``, ``roc_auc_score``
+        and ``roc_curve(drop_intermediate=False)``; differs: undefined values
+        are NaN, scikit-learn has 0 for an AuPRC without positives.
+    """
+    positives, negatives = counts.positives[::-1], counts.negatives[::-1]
+    total = int(positives.sum()), int(negatives.sum())
+    if 0 in total:
+        values = bounds = dict.fromkeys(NAMES, float('nan'))
+    else:
+        merged = _merged_cells(counts)[::-1]
+        results = (_average_precision(positives, negatives, merged),
+                   _fpr_at_recall(positives, negatives, merged),
+                   _auroc(positives, negatives, merged))
+        values = {k: 100 * v for k, (v, _) in zip(NAMES, results)}
+        bounds = {k: 100 * b for k, (_, b) in zip(NAMES, results)}
+    return RankingMetrics(values, bounds, *total, counts.level)
+
+
+def _merged_cells(counts: ScoreCounts) -> np.ndarray:
+    """Tell which cells may hold pixels of different scores, (D,) bool."""
+    if counts.level == 0:
+        return np.zeros(counts.keys.size, bool)
+    several = counts.positives + counts.negatives > 1
+    return several & ~is_exact(counts.keys)
+
+
+def _average_precision(positives: np.ndarray, negatives: np.ndarray,
+                       merged: np.ndarray) -> tuple[float, float]:
+    """Return the average precision and its bound.
+
+    A cell adds p (T + p) / (T + p + F + n) as a tie. The best order, all of
+    its positives tied above its negatives, adds p (T + p) / (T + p + F). In
+    the worst order the positives come one by one below all negatives and
+    add sum_{a=1..p} (T + a) / (T + a + F + n), which is at least
+    p - (F + n) log(1 + p / (T + F + n)) as the logarithm bounds the sum of
+    1 / (T + F + n + a) from above.
+    """
+    hits, alarms = np.cumsum(positives), np.cumsum(negatives)
+    total = float(hits[-1])
+    value = float(np.sum(positives / total * (hits / (hits + alarms))))
+    cells = np.flatnonzero(merged & (positives > 0))
+    p, n, hits, alarms = (x[cells].astype(np.float64)
+                          for x in (positives, negatives, hits, alarms))
+    tied = p * hits / (hits + alarms)
+    best = p * hits / (hits + alarms - n)
+    above = hits - p + alarms  # T + F + n
+    fraction = np.divide(p, above, out=np.zeros_like(p), where=above > 0)
+    worst = p - alarms * np.log1p(fraction)
+    bound = max(np.sum(best - tied), np.sum(tied - worst)) / total
+    return value, float(bound)
+
+
+def _fpr_at_recall(positives: np.ndarray, negatives: np.ndarray,
+                   merged: np.ndarray) -> tuple[float, float]:
+    """Return the false positive rate at recall 0.95 and its bound.
+
+    Whatever the order, the threshold falls into the same cell; in the best
+    order the negatives of that cell stay below it.
+    """
+    hits, alarms = np.cumsum(positives), np.cumsum(negatives)
+    cell = int(np.argmax(hits / hits[-1] >= _RECALL))
+    value = float(alarms[cell] / alarms[-1])
+    return value, float(merged[cell] * negatives[cell] / alarms[-1])
+
+
+def _auroc(positives: np.ndarray, negatives: np.ndarray,
+           merged: np.ndarray) -> tuple[float, float]:
+    """Return the area under the ROC curve and its bound.
+
+    A cell of p and n pixels adds p n / 2 as a tie, from 0 to p n otherwise.
+    """
+    recall = np.cumsum(positives) / positives.sum()
+    steps = negatives / negatives.sum()
+    share = positives / positives.sum()
+    value = float(np.sum(steps * (recall - share / 2)))
+    return value, float(np.sum((share * steps)[merged]) / 2)
