@@ -1,7 +1,9 @@
 """Fixtures that every test may use."""
+import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import cv2
 import numpy as np
@@ -26,6 +28,20 @@ def reference_dir() -> Path:
 def shared_data_dir() -> Path:
     """Folder of real images and weights."""
     return _existing(SHARED_DIR / 'data')
+
+
+@pytest.fixture(scope='session')
+def load_tool() -> Callable[[str], ModuleType]:
+    """Return a function that imports a script of ``tools/`` by its path."""
+
+    def load(name: str) -> ModuleType:
+        path = Path(__file__).resolve().parents[1] / 'tools' / name
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
 
 
 @pytest.fixture

@@ -1,0 +1,13 @@
+# Objects of COCO that no road scene knows, pasted in training.
+outlier_paste = dict(
+    type='OutlierPaste',
+    source=dict(
+        type='CocoOutliers',
+        data_root='data/coco',
+        ann_file='annotations/instances_train2017.json',
+        data_prefix=dict(img_path='train2017')),
+    paste_probability=0.5,
+    min_objects=1,
+    max_objects=3,
+    min_scale=0.1,  # longer side of an object / shorter side of the image
+    max_scale=0.3)

@@ -1,0 +1,58 @@
+# The quick start: a small EoMT learns the generated road world from nothing,
+# on two CPU cores. Outlier exposure and EIM as in the full-size configs.
+_base_ = [
+    '../_base_/models/eomt_b_640x640.py',
+    '../_base_/datasets/synthetic_roads.py',
+    '../_base_/default_runtime.py',
+]
+
+vit = dict(
+    _delete_=True,
+    arch=dict(embed_dim=192, depth=6, num_heads=3),
+    img_size=_base_.crop_size,  # (h, w)
+    patch_size=8,
+    num_joint_blocks=2,
+    pretrained=None)
+model = dict(
+    data_preprocessor=dict(size=vit['img_size']),
+    backbone=dict(type='EoMTViT', **vit),
+    decode_head=dict(
+        type='EoMTDecodeHead',
+        num_classes=_base_.num_classes,
+        num_queries=24,
+        criterion=dict(num_points=1024),
+        query_losses=[
+            dict(type='EIMLoss', temperature=1.0, loss_weight=0.1)
+        ],
+        **vit),
+    test_cfg=dict(crop_size=vit['img_size']))
+
+train_pipeline = [
+    *_base_.train_pipeline[:2],
+    dict(
+        type='OutlierPaste',
+        source=dict(
+            type='CocoOutliers',
+            data_root=_base_.data_root,
+            ann_file='outliers/instances_train.json',
+            data_prefix=dict(img_path='outliers/train'),
+            deny_categories=(),
+            deny_image_categories=()),
+        paste_probability=0.5,
+        min_objects=1,
+        max_objects=3,
+        min_scale=0.1,
+        max_scale=0.3),
+    *_base_.train_pipeline[2:]
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+
+max_iters = 600
+train_cfg = dict(
+    type='IterBasedTrainLoop', max_iters=max_iters, val_interval=max_iters)
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')
+optim_wrapper = dict(
+    type='OptimWrapper',
+    optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.05),
+    clip_grad=dict(max_norm=0.1, norm_type=2))
