@@ -18,6 +18,21 @@ test_pipeline = [
     dict(type='ResizeToWindow', window_size=crop_size),
     *_base_.test_pipeline[2:]
 ]
+tta_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(
+        type='TestTimeAug',
+        transforms=[[dict(type='ResizeToWindow', window_size=crop_size)],
+                    [
+                        dict(type='RandomFlip', prob=0.),
+                        dict(type='RandomFlip', prob=1.)
+                    ],
+                    [
+                        dict(
+                            type='LoadCheckedAnnotations',
+                            num_classes=_base_.num_classes)
+                    ], [dict(type='PackSegInputs')]])
+]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = val_dataloader

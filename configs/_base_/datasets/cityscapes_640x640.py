@@ -24,6 +24,21 @@ test_pipeline = [
     dict(type='LoadCheckedAnnotations', num_classes=num_classes),
     dict(type='PackSegInputs')
 ]
+tta_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(
+        type='TestTimeAug',
+        transforms=[[dict(type='ResizeToWindow', window_size=crop_size)],
+                    [
+                        dict(type='RandomFlip', prob=0.),
+                        dict(type='RandomFlip', prob=1.)
+                    ],
+                    [
+                        dict(
+                            type='LoadCheckedAnnotations',
+                            num_classes=num_classes)
+                    ], [dict(type='PackSegInputs')]])
+]
 # EoMT trains with a total batch of 16: on N devices set batch_size=16 / N
 train_dataloader = dict(
     batch_size=16,
