@@ -5,7 +5,6 @@ N tokens in all, h w patches, H W pixels, L joint blocks.
 """
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -16,18 +15,9 @@ from timm.layers import LayerNorm2d
 from torch import Tensor, nn
 
 from ...labels import split_outliers
-from ..matching import SemanticTargets
-from ..vit import (Arch, build_vit, materialize, run_block, split_depth)
+from ..evidence import Prediction, semantic_evidence
+from ..vit import Arch, build_vit, materialize, run_block, split_depth
 from ..vit_weights import load_vit_weights
-
-
-class Prediction(NamedTuple):
-    """Masks and classes that the queries propose."""
-
-    mask_logits: Tensor
-    """(B, Q, h', w') before the sigmoid, h' = h * 2 ** upscale blocks."""
-    class_logits: Tensor
-    """(B, Q, K + 1) before the softmax, the last one for no-object."""
 
 
 @MODELS.register_module()
@@ -198,15 +188,7 @@ class EoMTDecodeHead(BaseModule):
     def loss(self, inputs: tuple[Tensor, Tensor],
              batch_data_samples: list[SegDataSample],
              train_cfg: dict | None) -> dict[str, Tensor]:
-        """Losses of every prediction, as MMSeg asks a head for them."""
-        return self.loss_with_evidence(inputs, batch_data_samples,
-                                       train_cfg)[0]
-
-    def loss_with_evidence(
-            self, inputs: tuple[Tensor, Tensor],
-            batch_data_samples: list[SegDataSample],
-            train_cfg: dict | None) -> tuple[dict[str, Tensor], Tensor]:
-        """Losses, and the semantic evidence that outlier losses look at.
+        """Losses of every prediction, as MMSeg asks a head for them.
 
         Args:
             inputs: As in :meth:`forward`.
@@ -215,8 +197,19 @@ class EoMTDecodeHead(BaseModule):
             train_cfg: Unused, part of MMSeg's interface.
 
         Returns:
-            The losses by name (``d0.`` and so on for the predictions before
-            the joint blocks), and ``seg_logits`` (B, K, h', w') of the last
+            The losses by name, ``d0.`` and so on for the predictions before
+            the joint blocks.
+        """
+        return self.loss_by_feat(self(inputs), batch_data_samples)
+
+    def loss_with_evidence(
+            self, inputs: tuple[Tensor, Tensor],
+            batch_data_samples: list[SegDataSample],
+            train_cfg: dict | None) -> tuple[dict[str, Tensor], Tensor]:
+        """Losses as in :meth:`loss`, and what outlier losses look at.
+
+        Returns:
+            The losses, and ``seg_logits`` (B, K, h', w') of the last
             prediction at the resolution of its masks.
         """
         predictions = self(inputs)
@@ -235,18 +228,16 @@ class EoMTDecodeHead(BaseModule):
             [sample.gt_sem_seg.data[0] for sample in batch_data_samples])
         semantic_label, _ = split_outliers(seg_label)
         layers = self.criterion.forward_layers(
-            torch.stack([p.mask_logits for p in predictions]),
-            torch.stack([p.class_logits for p in predictions]),
-            SemanticTargets(semantic_label, self.num_classes))
+            [prediction.mask_logits for prediction in predictions],
+            [prediction.class_logits for prediction in predictions],
+            semantic_label)
         losses = {}
-        for index, (prediction,
-                    layer) in enumerate(zip(predictions, layers,
-                                            strict=True)):
-            for loss in self.query_losses:
-                layer = {**layer, loss.loss_name: loss(
-                    prediction.class_logits)}
-            prefix = f'd{index}.' if index < len(predictions) - 1 else ''
+        for index, layer in enumerate(layers):
+            prefix = f'd{index}.' if index < len(layers) - 1 else ''
             losses.update({prefix + k: value for k, value in layer.items()})
+            for loss in self.query_losses:
+                losses[prefix + loss.loss_name] = loss(
+                    predictions[index].class_logits)
         return losses
 
     def predict_evidence(self, inputs: tuple[Tensor, Tensor],
@@ -319,46 +310,6 @@ class EoMTDecodeHead(BaseModule):
         attn_mask = inside.new_ones(len(inside), 1, num_tokens, num_tokens)
         attn_mask[:, 0, :self.num_queries, -inside.shape[2]:] = inside
         return attn_mask
-
-
-def semantic_evidence(
-        prediction: Prediction,
-        size: Sequence[int] | None = None) -> dict[str, Tensor]:
-    """Turn masks and classes of queries into evidence per pixel.
-
-    With m the mask logits and p = softmax(class logits) over K classes and
-    no-object: ``seg_logits`` S_c = sum_q sigmoid(m_q) p_qc for c <= K in
-    [0, Q]; ``eam`` = sum_q sigmoid(m_q) max_{c <= K} p_qc; ``no_object`` =
-    sum_q sigmoid(m_q) p_q,no-object. Computed in fp32 also under autocast:
-    half precision near 1 would tie most scores.
-
-    Args:
-        prediction: Masks and classes.
-        size: (H, W) to which the mask logits are enlarged (bilinear) before
-            the sigmoid, or None to keep theirs.
-
-    Returns:
-        ``seg_logits`` (B, K, H, W), ``eam`` and ``no_object`` (B, 1, H, W).
-
-    Source: Cheng et al., Per-Pixel Classification is Not All You Need,
-    section 3.4 (S); Grcic et al., On Advantages of Mask-level Recognition
-    for Outlier-aware Segmentation, 2023 (eam).
-    """
-    with torch.autocast(prediction.mask_logits.device.type, enabled=False):
-        mask_logits = prediction.mask_logits.float()
-        probs = prediction.class_logits.float().softmax(dim=-1)
-        known_probs, no_object = probs[..., :-1], probs[..., -1:]
-        weights = torch.cat(
-            [known_probs, known_probs.amax(-1, keepdim=True), no_object],
-            dim=-1)  # (B, Q, K + 2)
-        if size is not None:
-            mask_logits = F.interpolate(
-                mask_logits, tuple(size), mode='bilinear')
-        evidence = torch.einsum('bqc,bqhw->bchw', weights,
-                                mask_logits.sigmoid())
-    num_classes = known_probs.shape[-1]
-    seg_logits, eam, no_object = evidence.split([num_classes, 1, 1], dim=1)
-    return dict(seg_logits=seg_logits, eam=eam, no_object=no_object)
 
 
 def _upscale_block(dim: int) -> nn.Sequential:

@@ -6,14 +6,10 @@ import torch
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from safetensors.torch import load_file
-from torch.nn import functional as F
 
 from mmseg_anomaly.models.backbones import EoMTViT
 from mmseg_anomaly.models.decode_heads import EoMTDecodeHead
-from mmseg_anomaly.models.decode_heads.eomt_decode_head import (
-    Prediction,
-    semantic_evidence,
-)
+from mmseg_anomaly.models.evidence import semantic_evidence
 
 ARCH = dict(embed_dim=12, depth=3, num_heads=3, init_values=0.5)
 
@@ -131,30 +127,6 @@ def test_loss_with_evidence__is_the_last_prediction():
     _, seg_logits = head.loss_with_evidence(feats(), samples(0, 1), None)
     expected = semantic_evidence(head(feats())[-1])['seg_logits']
     torch.testing.assert_close(seg_logits, expected)
-
-
-def test_semantic_evidence__by_hand():
-    # Two queries, two classes, one pixel; sigmoid(0) = 1/2.
-    mask_logits = torch.tensor([0., 50.]).view(1, 2, 1, 1)
-    probs = torch.tensor([[0.5, 0.25, 0.25], [0.1, 0.3, 0.6]])
-    evidence = semantic_evidence(Prediction(mask_logits, probs.log()[None]))
-    torch.testing.assert_close(evidence['seg_logits'].flatten(),
-                               torch.tensor([0.35, 0.425]))
-    torch.testing.assert_close(evidence['eam'].flatten(),
-                               torch.tensor([0.55]))
-    torch.testing.assert_close(evidence['no_object'].flatten(),
-                               torch.tensor([0.725]))
-
-
-def test_semantic_evidence__enlarges_before_the_sigmoid():
-    mask_logits = torch.randn(1, 2, 2, 2) * 9
-    class_logits = torch.randn(1, 2, 4)
-    evidence = semantic_evidence(Prediction(mask_logits, class_logits),
-                                 (4, 4))['seg_logits']
-    masks = F.interpolate(mask_logits, (4, 4), mode='bilinear').sigmoid()
-    expected = torch.einsum('bqc,bqhw->bchw',
-                            class_logits.softmax(-1)[..., :-1], masks)
-    torch.testing.assert_close(evidence, expected)
 
 
 def test_predict__is_the_semantic_evidence_at_input_size():

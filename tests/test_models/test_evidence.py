@@ -1,0 +1,28 @@
+import torch
+from torch.nn import functional as F
+
+from mmseg_anomaly.models.evidence import Prediction, semantic_evidence
+
+
+def test_semantic_evidence__by_hand():
+    # Two queries, two classes, one pixel; sigmoid(0) = 1/2.
+    mask_logits = torch.tensor([0., 50.]).view(1, 2, 1, 1)
+    probs = torch.tensor([[0.5, 0.25, 0.25], [0.1, 0.3, 0.6]])
+    evidence = semantic_evidence(Prediction(mask_logits, probs.log()[None]))
+    torch.testing.assert_close(evidence['seg_logits'].flatten(),
+                               torch.tensor([0.35, 0.425]))
+    torch.testing.assert_close(evidence['eam'].flatten(),
+                               torch.tensor([0.55]))
+    torch.testing.assert_close(evidence['no_object'].flatten(),
+                               torch.tensor([0.725]))
+
+
+def test_semantic_evidence__enlarges_before_the_sigmoid():
+    mask_logits = torch.randn(1, 2, 2, 2) * 9
+    class_logits = torch.randn(1, 2, 4)
+    evidence = semantic_evidence(Prediction(mask_logits, class_logits),
+                                 (4, 4))['seg_logits']
+    masks = F.interpolate(mask_logits, (4, 4), mode='bilinear').sigmoid()
+    expected = torch.einsum('bqc,bqhw->bchw',
+                            class_logits.softmax(-1)[..., :-1], masks)
+    torch.testing.assert_close(evidence, expected)
