@@ -25,7 +25,6 @@ train_pipeline = [
     dict(type='RandomFlip', prob=0.5), dict(type='PackSegInputs')]
 test_pipeline = [
     loader, dict(type='LoadAnnotations'), dict(type='PackSegInputs')]
-tta_model = dict(type='SegTTAModel')
 tta_pipeline = [
     loader,
     dict(type='TestTimeAug', transforms=[
@@ -53,7 +52,7 @@ test_evaluator = val_evaluator
 
 norm_cfg = dict(type='BN', requires_grad=True)
 model = dict(
-    type='EncoderDecoder',
+    type='SlideInferenceWithStitch',
     data_preprocessor=dict(
         type='SegDataPreProcessor', mean=[0., 0., 0.], std=[255., 255., 255.],
         size=crop_size),
@@ -64,7 +63,8 @@ model = dict(
     decode_head=dict(
         type='FCNHead', in_channels=8, channels=4, num_convs=1,
         num_classes=3, norm_cfg=norm_cfg),
-    train_cfg=dict(), test_cfg=dict(mode='whole'))
+    train_cfg=dict(), test_cfg=dict(mode='slide', crop_size=crop_size,
+                  scorer=['softmax_msp', 'energy']))
 
 optim_wrapper = dict(
     type='OptimWrapper', optimizer=dict(type='AdamW', lr=0.01))
@@ -76,11 +76,6 @@ test_cfg = dict(type='TestLoop')
 default_hooks = dict(
     logger=dict(interval=1), checkpoint=dict(interval=2))
 randomness = dict(seed=0)
-visualizer = dict(_delete_=True, type='SegLocalVisualizer',
-                  vis_backends=[dict(type='LocalVisBackend')],
-                  name='visualizer')
-default_hooks['visualization'] = dict(
-    _delete_=True, type='SegVisualizationHook')
 """
 
 

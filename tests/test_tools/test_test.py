@@ -10,10 +10,14 @@ from mmseg_anomaly.engine import load_from_local
 
 
 @pytest.fixture
-def checkpoint(tiny_config, tmp_path, run_tool) -> Path:
-    run_tool('train', tiny_config, '--work-dir', tmp_path / 'trained',
-             '--cfg-options', 'train_cfg.max_iters=2')
-    return tmp_path / 'trained' / 'iter_2.pth'
+def checkpoint(tiny_config, tmp_path_factory, run_tool) -> Path:
+    """Trained by the first test that asks for it."""
+    work_dir = tmp_path_factory.getbasetemp() / 'trained_for_test_test'
+    path = work_dir / 'iter_2.pth'
+    if not path.is_file():
+        run_tool('train', tiny_config, '--work-dir', work_dir,
+                 '--cfg-options', 'train_cfg.max_iters=2')
+    return path
 
 
 def test_out__writes_predictions_beside_a_list_of_metrics(
