@@ -10,7 +10,7 @@ NUM_SLOTS = 1 << 20
 _PAGE_BITS = 12
 _PAGE_CELLS = 1 << _PAGE_BITS
 _NUM_PAGES = 256
-_TRAFFIC = 1 << 18  # pixels beside the pages before pages are given out
+_TRAFFIC = 1 << 16  # pixels beside the pages before pages are given out
 _MIN_TRAFFIC = 32  # of them on one page, to make it worth one
 
 
@@ -29,18 +29,16 @@ class CellTable:
         self.counts = np.zeros((NUM_SLOTS, 2), count_type)
         self.most_cells = 0
 
-    def add(self, codes: np.ndarray, columns: np.ndarray,
-            weights: np.ndarray | int) -> None:
-        """Add weights to one column (0 or 1) of each cell.
+    def add(self, codes: np.ndarray, labels: np.ndarray) -> None:
+        """Count pixels: (P,) uint32 with repetitions, (P,) integers 0 or 1."""
+        places = 2 * self._find_slots(codes) + labels
+        np.add.at(self.counts.reshape(-1), places, self.counts.dtype.type(1))
 
-        Args:
-            codes: (P,) uint32, repetitions allowed.
-            columns: (P,) integers.
-            weights: (P,), or one for all.
-        """
-        places = 2 * self._find_slots(codes) + columns
-        np.add.at(self.counts.reshape(-1), places,
-                  np.asarray(weights, self.counts.dtype))
+    def add_counts(self, codes: np.ndarray, counts: np.ndarray) -> None:
+        """Add counts (D, 2) of codes (D,), repetitions allowed."""
+        places = 2 * self._find_slots(codes)[:, None] + np.arange(2)
+        np.add.at(self.counts.reshape(-1), places.reshape(-1),
+                  counts.astype(self.counts.dtype).reshape(-1))
 
     def occupied(self) -> tuple[np.ndarray, np.ndarray]:
         """Return codes (D,), in no order, and counts (D, 2)."""
@@ -52,7 +50,7 @@ class CellTable:
         # Dense ranges of codes fall into dense ranges of slots.
         slots = (codes ^ (codes >> np.uint32(19))) & np.uint32(NUM_SLOTS - 1)
         slots = slots.astype(np.intp)
-        missed = np.flatnonzero(self.codes[slots] != codes)
+        missed = np.flatnonzero(self.codes.take(slots) != codes)
         while missed.size:
             wanted, tried = codes[missed], slots[missed]
             free = self.codes[tried] == 0
@@ -104,7 +102,7 @@ class PageCache:
         Returns:
             Indices of the other pixels.
         """
-        starts = self._starts[codes >> np.uint32(_PAGE_BITS)]
+        starts = self._starts.take(codes >> np.uint32(_PAGE_BITS))
         cells = (codes & np.uint32(_PAGE_CELLS - 1)).view(np.int32)
         places = starts + 2 * cells + labels
         np.add.at(self._counts.reshape(-1), places.astype(np.intp),

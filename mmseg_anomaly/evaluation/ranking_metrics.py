@@ -15,7 +15,7 @@ import numpy as np
 from .score_cells import is_exact
 from .score_histogram import ScoreCounts
 
-NAMES = ('AuPRC', 'FPR95', 'AUROC')
+METRIC_NAMES = ('AuPRC', 'FPR95', 'AUROC')
 _RECALL = 0.95
 
 
@@ -40,7 +40,7 @@ class RankingMetrics:
     level: int
 
 
-def rank(counts: ScoreCounts) -> RankingMetrics:
+def rank_pixels(counts: ScoreCounts) -> RankingMetrics:
     """Compute the metrics of a set of pixels.
 
     AuPRC is the average precision, the sum of recall steps times precision;
@@ -61,14 +61,15 @@ def rank(counts: ScoreCounts) -> RankingMetrics:
     positives, negatives = counts.positives[::-1], counts.negatives[::-1]
     total = int(positives.sum()), int(negatives.sum())
     if 0 in total:
-        values = bounds = dict.fromkeys(NAMES, float('nan'))
+        values = bounds = dict.fromkeys(METRIC_NAMES, float('nan'))
     else:
         merged = _merged_cells(counts)[::-1]
         results = (_average_precision(positives, negatives, merged),
                    _fpr_at_recall(positives, negatives, merged),
                    _auroc(positives, negatives, merged))
-        values = {k: 100 * v for k, (v, _) in zip(NAMES, results)}
-        bounds = {k: 100 * b for k, (_, b) in zip(NAMES, results)}
+        named = dict(zip(METRIC_NAMES, results, strict=True))
+        values = {name: 100 * value for name, (value, _) in named.items()}
+        bounds = {name: 100 * bound for name, (_, bound) in named.items()}
     return RankingMetrics(values, bounds, *total, counts.level)
 
 

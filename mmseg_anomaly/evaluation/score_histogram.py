@@ -20,14 +20,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from .cell_table import CellTable, PageCache
-from .score_cells import (MAX_LEVEL, decode, encode, num_codes, score_keys,
-                          sufficient_level)
+from .score_cells import (
+    MAX_LEVEL,
+    decode,
+    encode,
+    num_codes,
+    score_keys,
+    sufficient_level,
+)
 
 IGNORE_LABEL = 255
 MAX_DISTINCT = 5 << 17
 
 _SLACK = 1 << 17  # cells above the limit before it is enforced
-_CHUNK = 1 << 15  # pixels in flight; their scratch arrays stay in the cache
+_CHUNK = 1 << 16  # pixels in flight; their scratch arrays stay in the cache
 _FLUSH_PIXELS = 1 << 31  # before a count of a page could overflow
 
 
@@ -135,15 +141,14 @@ class ScoreHistogram:
         labels = labels.astype(np.int32)
         beside = self._pages.add(codes, labels)
         if beside.size:
-            self._table.add(codes[beside], labels[beside], 1)
+            self._table.add(codes[beside], labels[beside])
 
     def _add_cells(self, keys: np.ndarray, counts: np.ndarray) -> None:
         for start in range(0, keys.size, _CHUNK):
             part = slice(start, start + _CHUNK)
             self._make_room()
-            codes = encode(keys[part], self.level)
-            for label in (0, 1):
-                self._table.add(codes, label, counts[part, label])
+            self._table.add_counts(encode(keys[part], self.level),
+                                   counts[part])
 
     def _make_room(self) -> None:
         """Enforce the limit well before the table or a count is full."""

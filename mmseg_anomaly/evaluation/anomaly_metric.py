@@ -1,0 +1,306 @@
+"""AuPRC, FPR95 and AUROC of anomaly maps, pooled over all pixels of a set."""
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.dist import (
+    all_gather_object,
+    barrier,
+    broadcast_object_list,
+    collect_results,
+    get_dist_info,
+)
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import MMLogger
+from mmseg.registry import METRICS
+from prettytable import PrettyTable
+from torch import Tensor
+
+from ..labels import split_outliers
+from .ranking_metrics import METRIC_NAMES, RankingMetrics, rank_pixels
+from .score_histogram import ScoreCounts, ScoreHistogram
+
+ScoredImage = tuple[str, np.ndarray, dict[str, np.ndarray]]
+ScorerResult = tuple[str, RankingMetrics]
+
+
+@METRICS.register_module()
+class AnomalyMetric(BaseMetric):
+    """Streaming ranking metrics of every scorer, exact over all ranks.
+
+    Reports, in percent, ``anomaly/AuPRC``, ``anomaly/FPR95`` and
+    ``anomaly/AUROC`` of the first scorer and ``anomaly/<scorer>/AuPRC`` and
+    so on of each that the samples name in ``anomaly_scorers``. A value is
+    NaN where the set has no anomaly, or nothing else. FPR95 is the false
+    positive rate at the highest threshold with a recall of at least 0.95.
+
+    Pixels are counted by score in a :class:`ScoreHistogram`: 64 MB at most
+    for each scorer and any number of images. Two sets of equal pixels give
+    equal numbers to the last digit, however they were split over batches and
+    ranks. Over ranks, the newest image of each is kept until it is clear
+    that the sampler did not repeat it to fill up the last batch.
+
+    ``save_best`` cannot guess the direction and needs its ``rule``::
+
+        val_evaluator = [
+            dict(type='SemanticIoUMetric', iou_metrics=['mIoU']),
+            dict(type='AnomalyMetric')
+        ]
+        default_hooks = dict(checkpoint=dict(
+            type='CheckpointHook', save_best='anomaly/AuPRC',
+            rule='greater'))
+
+    Args:
+        output_dir: Folder for the map of the first scorer of each image,
+            ``<image stem>_anomaly.npy``, (H, W) float32, larger = more
+            anomalous; None writes nothing.
+        format_only: Write the maps and look at no label, for benchmarks
+            whose labels are hidden.
+        keep_results: What ``tools/test.py --out`` sets beside
+            ``output_dir``; written maps are always kept.
+        collect_device: 'cpu' gathers counts through files, 'gpu' through
+            the process group (of any backend).
+        prefix: Replaces 'anomaly' in the names.
+        collect_dir: Folder of those files.
+
+    Raises:
+        ValueError: If ``format_only`` comes without ``output_dir``, or maps
+            are asked for and not to be kept.
+    """
+
+    default_prefix = 'anomaly'
+
+    def __init__(self,
+                 output_dir: str | None = None,
+                 format_only: bool = False,
+                 *,
+                 keep_results: bool = True,
+                 collect_device: str = 'cpu',
+                 prefix: str | None = None,
+                 collect_dir: str | None = None) -> None:
+        super().__init__(collect_device, prefix, collect_dir)
+        if format_only and output_dir is None:
+            raise ValueError('`format_only=True` writes maps and needs '
+                             '`output_dir`, got None')
+        if output_dir is not None and not keep_results:
+            raise ValueError('maps written to `output_dir` are never '
+                             'deleted, got `keep_results=False`; leave out '
+                             'one of the two')
+        self.output_dir = None if output_dir is None else Path(output_dir)
+        self.format_only = format_only
+        self._reset()
+
+    def _reset(self) -> None:
+        self._histograms: dict[str, ScoreHistogram] = {}
+        self._newest: ScoredImage | None = None
+        self._num_processed = 0
+        self._num_images = 0
+        self._num_normal_images = 0
+        self._protocol = 'not stated by the model'
+
+    def process(self, data_batch: dict | None,
+                data_samples: Sequence[dict]) -> None:
+        """Count the pixels of a batch.
+
+        Args:
+            data_batch: Not used.
+            data_samples: Each with ``pred_anomaly_map`` and, unless
+                ``format_only``, ``gt_sem_seg``, both (1, H, W) under
+                'data'; with ``anomaly_map_<name>`` for every name in
+                ``anomaly_scorers``.
+
+        Raises:
+            KeyError: If a map or the ground truth is missing.
+            ValueError: If a map does not fit the label, holds NaN on a valid
+                pixel, or the scorers change between images.
+        """
+        for data_sample in data_samples:
+            maps = _anomaly_maps(data_sample)
+            if self.output_dir is not None:
+                self._write(data_sample['img_path'], next(iter(maps.values())))
+            if not self.format_only:
+                self._protocol = data_sample.get('anomaly_protocol',
+                                                 self._protocol)
+                self._num_processed += 1
+                self._accept(_name(data_sample),
+                             _anomaly_label(data_sample, maps), maps)
+
+    def _write(self, img_path: str, anomaly_map: np.ndarray) -> None:
+        self.output_dir.mkdir(parents=True, exist_ok=True)
+        np.save(self.output_dir / f'{Path(img_path).stem}_anomaly.npy',
+                anomaly_map)
+
+    def _accept(self, *image: str | np.ndarray | dict) -> None:
+        if get_dist_info()[1] == 1:
+            self._count(*image)
+        else:  # it may yet turn out to be a repetition
+            self._count_newest()
+            self._newest = image
+
+    def _count_newest(self) -> None:
+        if self._newest is not None:
+            self._count(*self._newest)
+            self._newest = None
+
+    def _count(self, name: str, label: np.ndarray,
+               maps: dict[str, np.ndarray]) -> None:
+        if self._num_images == 0:
+            self._histograms = {scorer: ScoreHistogram() for scorer in maps}
+        if tuple(maps) != tuple(self._histograms):
+            raise ValueError(f'{name} has the scorers {tuple(maps)}, the '
+                             f'images before {tuple(self._histograms)}; '
+                             'evaluate one model at a time')
+        for scorer, anomaly_map in maps.items():
+            self._histograms[scorer].update(anomaly_map, label, name)
+        self._num_images += 1
+        self._num_normal_images += not (label == 1).any()
+
+    def evaluate(self, size: int) -> dict[str, float]:
+        """Compute the metrics over all ranks and forget the pixels.
+
+        Args:
+            size: Images in the data set; what the sampler added is dropped.
+
+        Returns:
+            Prefixed names and values, the same on every rank.
+        """
+        rank, world_size = get_dist_info()
+        if rank + (self._num_processed - 1) * world_size < size:
+            self._count_newest()
+        summaries = all_gather_object(
+            (tuple(self._histograms), self._num_images,
+             self._num_normal_images))
+        scorers = max((summary[0] for summary in summaries), key=len)
+        results = [(scorer, self._rank_over_ranks(scorer))
+                   for scorer in scorers]
+        metrics = [None]
+        if rank == 0:
+            self._num_images = sum(summary[1] for summary in summaries)
+            self._num_normal_images = sum(summary[2] for summary in summaries)
+            values = self.compute_metrics(results)
+            metrics = [{f'{self.prefix}/{k}': v for k, v in values.items()}]
+        broadcast_object_list(metrics)
+        self._reset()
+        return metrics[0]
+
+    def _rank_over_ranks(self, scorer: str) -> RankingMetrics | None:
+        """Merge the counts of all ranks one by one; None but on rank 0."""
+        rank, world_size = get_dist_info()
+        histogram = self._histograms.pop(scorer, None) or ScoreHistogram()
+        counts = None if rank == 0 else histogram.to_counts()
+        for source in range(1, world_size):
+            part = self._fetch(counts if rank == source else None, source)
+            if rank == 0:
+                histogram.merge(part)
+        if rank > 0:
+            return None
+        counts = histogram.to_counts()
+        del histogram  # 25 MB that ranking can use
+        return rank_pixels(counts)
+
+    def _fetch(self, counts: ScoreCounts | None,
+               source: int) -> ScoreCounts | None:
+        """Bring the counts of one rank to rank 0."""
+        if self.collect_device == 'cpu':
+            parts = collect_results([counts], get_dist_info()[1], 'cpu',
+                                    self.collect_dir)
+            barrier()  # rank 0 has removed the files before others write
+            return parts[0] if parts else None
+        parts = [counts]
+        broadcast_object_list(parts, src=source)
+        return parts[0]
+
+    def compute_metrics(self, results: list[ScorerResult]) -> dict:
+        """Name the numbers and log what they rest on.
+
+        Args:
+            results: For each scorer its name ('' for an unnamed map) and
+                what was measured.
+
+        Returns:
+            ``AuPRC``, ``FPR95``, ``AUROC`` of the first scorer and
+            ``<scorer>/AuPRC`` and so on of each; empty if ``format_only``.
+        """
+        logger = MMLogger.get_current_instance()
+        if self.format_only:
+            logger.info(f'anomaly maps are in {self.output_dir}')
+            return {}
+        if not results:
+            logger.warning('AnomalyMetric saw no image; all its metrics are '
+                           'undefined')
+            return dict.fromkeys(METRIC_NAMES, math.nan)
+        self._log(logger, results)
+        metrics = dict(results[0][1].values)
+        for scorer, ranking in results:
+            if scorer:
+                metrics |= {f'{scorer}/{key}': value
+                            for key, value in ranking.values.items()}
+        return metrics
+
+    def _log(self, logger: MMLogger, results: list[ScorerResult]) -> None:
+        first = results[0][1]
+        table = PrettyTable(['scorer', *METRIC_NAMES, 'proved error <=',
+                             'merged bits'])
+        for scorer, ranking in results:
+            table.add_row([
+                scorer or 'unnamed',
+                *(f'{value:.2f}' for value in ranking.values.values()),
+                ' / '.join(f'{b:.2g}' for b in ranking.bounds.values()),
+                ranking.level
+            ])
+        logger.info(
+            f'anomaly scores of {first.num_positives + first.num_negatives} '
+            f'pixels, {first.num_positives} of them anomalous, in '
+            f'{self._num_images} images, {self._num_normal_images} of them '
+            f'without an anomaly; protocol: {self._protocol}\n{table}')
+        if first.num_positives == 0 or first.num_negatives == 0:
+            missing = 'anomaly' if first.num_negatives else 'normal pixel'
+            logger.warning(f'the test set has no {missing}: AuPRC, FPR95 and '
+                           'AUROC are undefined (NaN, not 0)')
+
+
+def _name(data_sample: dict) -> str:
+    return data_sample.get('img_path', 'an image without img_path')
+
+
+def _anomaly_maps(data_sample: dict) -> dict[str, np.ndarray]:
+    """Return each scorer's map (H, W) float32, the first scorer first."""
+    scorers = data_sample.get('anomaly_scorers', ('', ))
+    keys = [f'anomaly_map_{scorer}' for scorer in scorers]
+    if len(keys) == 1:
+        keys = ['pred_anomaly_map']
+    for key in keys:
+        if key not in data_sample:
+            raise KeyError(f'the prediction of {_name(data_sample)} has no '
+                           f'`{key}`; use the segmentor '
+                           'SlideInferenceWithStitch with a scorer')
+    return {
+        scorer: _to_scores(data_sample[key]['data'])
+        for scorer, key in zip(scorers, keys, strict=True)
+    }
+
+
+def _to_scores(anomaly_map: Tensor) -> np.ndarray:
+    if anomaly_map.dtype in (torch.float16, torch.bfloat16):
+        anomaly_map = anomaly_map.float()  # exact
+    return anomaly_map.squeeze(0).cpu().numpy()
+
+
+def _anomaly_label(data_sample: dict,
+                   maps: dict[str, np.ndarray]) -> np.ndarray:
+    """Return 0, 1 and 255, (H, W) uint8."""
+    if 'gt_sem_seg' not in data_sample:
+        raise KeyError(f'{_name(data_sample)} comes without `gt_sem_seg`; '
+                       'load annotations in the pipeline, or set '
+                       '`format_only=True`')
+    seg_label = data_sample['gt_sem_seg']['data'].squeeze(0)
+    for scorer, anomaly_map in maps.items():
+        if anomaly_map.shape != tuple(seg_label.shape):
+            raise ValueError(
+                f'anomaly map {scorer} of {_name(data_sample)} must have '
+                f'the shape of its label {tuple(seg_label.shape)}, got '
+                f'{anomaly_map.shape}; load annotations after resizing, so '
+                'that they keep the original size')
+    return split_outliers(seg_label.to(torch.uint8))[1].cpu().numpy()
