@@ -36,10 +36,12 @@ REQUIREMENTS = (
     Requirement(('mmsegmentation', 'onedl-mmsegmentation'),
                 '>=1.2.2,<1.5', 'onedl-mmsegmentation==1.4.2'),
 )
-# mmsegmentation refuses newer mmcv with an assertion of its own.
+# The first maker's mmsegmentation imports compiled operators, which mmcv-lite
+# lacks, and refuses newer mmcv by an assertion.
 MMCV_OF_MMSEGMENTATION = Requirement(
-    ('mmcv', 'mmcv-lite', 'onedl-mmcv'), '>=2.0.0,<2.2',
-    'mmcv-lite==2.1.0')
+    ('mmcv', ), '>=2.0.0,<2.2',
+    'mmcv==2.1.0` or, with mmcv-lite, `pip uninstall mmsegmentation` and '
+    '`pip install onedl-mmsegmentation==1.4.2')
 
 
 def installed_version(distribution: str) -> str | None:
@@ -56,7 +58,7 @@ def requirement_problem(requirement: Requirement, version_of: VersionOf,
     name = requirement.distributions[0]
     found = {d: version_of(d) for d in requirement.distributions}
     found = {d: version for d, version in found.items() if version}
-    remedy = f'run `pip install "{requirement.remedy}"`'
+    remedy = f'run `pip install {requirement.remedy}`'
     if not found:
         return (f'{owner} needs {name} {requirement.versions}, but it '
                 f'is not installed: {remedy}.')

@@ -23,7 +23,8 @@ def problem(**changes: str | None) -> str | None:
     {},
     {'mmcv_lite': None, 'mmcv': '2.2.0'},
     {'mmengine': None, 'onedl_mmengine': '0.10.10'},
-    {'onedl_mmsegmentation': None, 'mmsegmentation': '1.2.2'},
+    {'onedl_mmsegmentation': None, 'mmsegmentation': '1.2.2',
+     'mmcv_lite': None, 'mmcv': '2.1.0'},
     {'torch': '2.9.0.dev20250901+cu130'},
     {'onedl_mmpretrain': '1.3.6', 'transformers': '4.57.6'},
     {'onedl_mmpretrain': '1.3.6'},
@@ -36,32 +37,37 @@ def test_supported_versions__pass(changes):
 @pytest.mark.parametrize(('changes', 'sentence'), [
     ({'mmcv_lite': None},
      'mmseg_anomaly needs mmcv >=2.0.0,<2.4, but it is not installed: '
-     'run `pip install "mmcv-lite==2.1.0"`.'),
+     'run `pip install mmcv-lite==2.1.0`.'),
     ({'mmcv_lite': '1.7.2'},
      'mmseg_anomaly needs mmcv >=2.0.0,<2.4, got mmcv-lite 1.7.2: '
-     'run `pip install "mmcv-lite==2.1.0"`.'),
+     'run `pip install mmcv-lite==2.1.0`.'),
     ({'mmengine': '0.9.1'},
      'mmseg_anomaly needs mmengine >=0.10.4,<0.11, got mmengine 0.9.1: '
-     'run `pip install "mmengine==0.10.7"`.'),
+     'run `pip install mmengine==0.10.7`.'),
     ({'mmengine': '0.11.0rc1'},
      'mmseg_anomaly needs mmengine >=0.10.4,<0.11, got mmengine 0.11.0rc1: '
-     'run `pip install "mmengine==0.10.7"`.'),
+     'run `pip install mmengine==0.10.7`.'),
     ({'onedl_mmsegmentation': None},
      'mmseg_anomaly needs mmsegmentation >=1.2.2,<1.5, but it is not '
-     'installed: run `pip install "onedl-mmsegmentation==1.4.2"`.'),
+     'installed: run `pip install onedl-mmsegmentation==1.4.2`.'),
     ({'onedl_mmsegmentation': None, 'mmsegmentation': '0.30.0'},
      'mmseg_anomaly needs mmsegmentation >=1.2.2,<1.5, got mmsegmentation '
-     '0.30.0: run `pip install "onedl-mmsegmentation==1.4.2"`.'),
+     '0.30.0: run `pip install onedl-mmsegmentation==1.4.2`.'),
     ({'onedl_mmsegmentation': None, 'mmsegmentation': '1.2.2',
       'mmcv_lite': None, 'mmcv': '2.2.0'},
-     'mmsegmentation 1.2.2 needs mmcv >=2.0.0,<2.2, got mmcv 2.2.0: '
-     'run `pip install "mmcv-lite==2.1.0"`.'),
+     'mmsegmentation 1.2.2 needs mmcv >=2.0.0,<2.2, got mmcv 2.2.0: run '
+     '`pip install mmcv==2.1.0` or, with mmcv-lite, `pip uninstall '
+     'mmsegmentation` and `pip install onedl-mmsegmentation==1.4.2`.'),
+    ({'onedl_mmsegmentation': None, 'mmsegmentation': '1.2.2'},
+     'mmsegmentation 1.2.2 needs mmcv >=2.0.0,<2.2, but it is not installed: '
+     'run `pip install mmcv==2.1.0` or, with mmcv-lite, `pip uninstall '
+     'mmsegmentation` and `pip install onedl-mmsegmentation==1.4.2`.'),
     ({'torch': '2.5.1'},
      'mmseg_anomaly needs torch >=2.6, got torch 2.5.1: '
-     'run `pip install "torch==2.14.1"`.'),
+     'run `pip install torch==2.14.1`.'),
     ({'mmengine': 'unknown'},
      'mmseg_anomaly needs mmengine >=0.10.4,<0.11, got mmengine unknown: '
-     'run `pip install "mmengine==0.10.7"`.'),
+     'run `pip install mmengine==0.10.7`.'),
     ({'mmpretrain': '1.2.0', 'transformers': '5.0.1'},
      'mmpretrain needs transformers <5, got transformers 5.0.1: run '
      '`pip install "transformers<5"`, or uninstall mmpretrain, which '
@@ -86,4 +92,4 @@ def test_import__stops_before_a_library_that_cannot_be_imported(tmp_path):
     last_line = result.stderr.strip().splitlines()[-1]
     assert last_line == (
         'ImportError: mmseg_anomaly needs mmcv >=2.0.0,<2.4, got mmcv '
-        '1.7.2: run `pip install "mmcv-lite==2.1.0"`.')
+        '1.7.2: run `pip install mmcv-lite==2.1.0`.')
