@@ -12,6 +12,8 @@ import pytest
 from mmseg.visualization import SegLocalVisualizer
 from PIL import Image
 
+from mmseg_anomaly.labels import OUTLIER_INDEX
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 CONFIG = """
@@ -45,9 +47,8 @@ val_dataloader = dict(
     dataset=dict(**def_dataset, pipeline=test_pipeline, data_prefix=dict(
         img_path='{data}/val/images', seg_map_path='{data}/val/labels')))
 test_dataloader = val_dataloader
-val_evaluator = [dict(type='IoUMetric', iou_metrics=['mIoU']),
-                 dict(type='IoUMetric', iou_metrics=['mDice'],
-                      prefix='second')]
+val_evaluator = [dict(type='SemanticIoUMetric', iou_metrics=['mIoU']),
+                 dict(type='AnomalyMetric')]
 test_evaluator = val_evaluator
 
 norm_cfg = dict(type='BN', requires_grad=True)
@@ -86,7 +87,8 @@ def write_split(folder: Path, count: int, seed: int) -> None:
     for index in range(count):
         label = rng.integers(0, 2, (4, 4), dtype=np.uint8).repeat(
             4, axis=0).repeat(4, axis=1)
-        image = label[..., None] * 120 + rng.integers(
+        label[:4, :5] = OUTLIER_INDEX
+        image = np.uint8(label[..., None] == 1) * 120 + rng.integers(
             0, 130, (16, 16, 3), dtype=np.uint8)
         Image.fromarray(image).save(folder / 'images' / f'{index}.png')
         Image.fromarray(label).save(folder / 'labels' / f'{index}.png')

@@ -40,4 +40,4 @@ def test_dist__two_processes_agree_with_one(
 
     two, one = read_metrics(tmp_path / 'two'), read_metrics(tmp_path / 'one')
     assert two == one
-    assert {'mIoU', 'second/mDice'} <= set(one)
+    assert {'mIoU', 'anomaly/AuPRC', 'anomaly/energy/FPR95'} <= set(one)
