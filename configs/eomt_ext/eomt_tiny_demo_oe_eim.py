@@ -38,21 +38,40 @@ train_pipeline = [
             data_prefix=dict(img_path='outliers/train'),
             deny_categories=(),
             deny_image_categories=()),
-        paste_probability=0.5,
-        min_objects=1,
-        max_objects=3,
-        min_scale=0.1,
-        max_scale=0.3),
+        paste_probability=0.8,  # a short training sees few objects
+        max_scale=0.5),
     *_base_.train_pipeline[2:]
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 
-max_iters = 600
+max_iters = 900
 train_cfg = dict(
     type='IterBasedTrainLoop', max_iters=max_iters, val_interval=max_iters)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
+# nothing is pretrained: one rate for all, ten times that of fine-tuning
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.05),
+    paramwise_cfg=dict(
+        norm_decay_mult=0., bias_decay_mult=0.,
+        custom_keys={'queries': dict(decay_mult=0.)}),
     clip_grad=dict(max_norm=0.1, norm_type=2))
+param_scheduler = [
+    dict(
+        type='LinearLR', start_factor=0.02, begin=0, end=40, by_epoch=False),
+    dict(
+        type='PolyLR',
+        eta_min=0.,
+        power=0.9,
+        begin=40,
+        end=max_iters,
+        by_epoch=False)
+]
+custom_hooks = [
+    dict(
+        type='AttnMaskAnnealingHook',
+        start_iters=(135, 330),
+        end_iters=(525, 720))
+]
+randomness = dict(seed=0)

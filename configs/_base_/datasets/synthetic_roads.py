@@ -1,9 +1,11 @@
-# The generated road world, 8 classes, 128x256 scenes seen as a whole.
-# `python tools/dataset_converters/synthetic_roads.py` writes it.
+# The generated road world, 8 classes, 128x256 scenes seen whole, at 96x192.
+# tools/dataset_converters/synthetic_roads.py writes it with these defaults.
 dataset_type = 'SyntheticRoadsDataset'
 data_root = 'data/synthetic_roads'
 num_classes = 8
-crop_size = (128, 256)  # (h, w)
+world = dict(
+    num_train=600, num_val=50, num_outliers=200, image_hw=(128, 256), seed=0)
+crop_size = (96, 192)  # (h, w)
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadCheckedAnnotations', num_classes=num_classes),

@@ -9,8 +9,8 @@ from .scene import Scene
 from .strange_objects import draw_strange_object
 
 DRAWN_PX = 96  # side of an object before it is scaled into a scene
-NEAR_FAR_M = (4.5, 16.0)
-SIZE_M = (0.7, 1.8)
+NEAR_FAR_M = (4.5, 13.0)
+SIZE_M = (0.8, 1.9)
 
 
 def add_strange_objects(

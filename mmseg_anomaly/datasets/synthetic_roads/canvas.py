@@ -1,6 +1,7 @@
 """Image and label drawn together, so that they cannot disagree.
 
-Colours are (3,) BGR in [0, 255]. Shape letters: H rows, W columns, N points.
+Colours are (3,) BGR in [0, 255]. Shape letters: H rows, W columns, M
+polygons, N points.
 """
 import cv2
 import numpy as np
@@ -44,10 +45,11 @@ class Canvas:
              *,
              grain: str = 'fine',
              contrast: float = 6.0) -> None:
-        """Fill a polygon with a grainy colour.
+        """Fill a polygon, or several apart, with a grainy colour.
 
         Args:
-            polygon_xy: (N, 2) corners in pixels, may leave the picture.
+            polygon_xy: (N, 2) or (M, N, 2) corners in pixels, which may lie
+                outside the picture.
             color: (3,) BGR.
             class_id: Label of the filled pixels; None keeps the label below.
             grain: Which noise roughens the colour.
@@ -91,13 +93,14 @@ class Canvas:
     ) -> tuple[tuple[slice, slice], np.ndarray] | None:
         """Return the bounding box in the picture and the mask inside it."""
         corners = np.round(np.clip(polygon_xy, -1e4, 1e4)).astype(np.int32)
-        left, top = np.maximum(corners.min(axis=0), 0)
+        corners = corners.reshape(-1, *corners.shape[-2:])  # (M, N, 2)
+        left, top = np.maximum(corners.min(axis=(0, 1)), 0)
         right, bottom = np.minimum(
-            corners.max(axis=0) + 1, self.image_hw[::-1])
+            corners.max(axis=(0, 1)) + 1, self.image_hw[::-1])
         if left >= right or top >= bottom:
             return None
         mask = np.zeros((bottom - top, right - left), np.uint8)
-        cv2.fillPoly(mask, [corners - (left, top)], 1)
+        cv2.fillPoly(mask, list(corners - (left, top)), 1)
         return (slice(top, bottom), slice(left, right)), mask.astype(bool)
 
 

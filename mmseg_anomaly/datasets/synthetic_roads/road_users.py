@@ -129,7 +129,7 @@ def paint_person(canvas: Canvas, camera: Camera, foot: Foot,
 def paint_pole(canvas: Canvas, camera: Camera, foot: Foot,
                generator: np.random.Generator) -> None:
     """Paint a street lamp or a post, its arm towards the road."""
-    tall, half = generator.uniform(3.5, 6), generator.uniform(0.08, 0.14)
+    tall, half = generator.uniform(3.5, 6), generator.uniform(0.12, 0.22)
     steel = generator.uniform(60, 150) + generator.uniform(-6, 6, 3)
     canvas.fill(
         _plane(camera, foot, _box(-half, half, 0, tall)), steel, POLE)
@@ -137,7 +137,7 @@ def paint_pole(canvas: Canvas, camera: Camera, foot: Foot,
         reach = -np.sign(foot[0]) * generator.uniform(0.8, 1.6)
         left, right = sorted((0.0, reach))
         canvas.fill(
-            _plane(camera, foot, _box(left, right, tall - .16, tall)), steel,
+            _plane(camera, foot, _box(left, right, tall - .25, tall)), steel,
             POLE)
 
 

@@ -81,11 +81,11 @@ def _draw_things(street: Street, generator: np.random.Generator) -> list:
     kerb, walk = street.road_half_width_m, street.sidewalk_width_m
     plans = [  # painter, how many, |x| from the middle, z, half width
         (paint_car, generator.integers(1, 5), (1.3, kerb - 1), (7, 45), 0.9),
-        (paint_person, generator.integers(1, 5), (kerb + .3, kerb + walk - .3),
-         (5, 22), 0.25),
-        (paint_person, generator.integers(0, 2), (0.5, kerb), (8, 25), 0.25),
+        (paint_person, generator.integers(2, 7), (kerb + .3, kerb + walk - .3),
+         (4.5, 16), 0.25),
+        (paint_person, generator.integers(0, 3), (0.5, kerb), (6, 16), 0.25),
         (paint_pole, generator.integers(1, 4), (kerb + .2, kerb + .6),
-         (6, 30), 0.12),
+         (5, 20), 0.2),
         (paint_tree, generator.integers(0, 5), (kerb + walk, kerb + walk + 2),
          (7, 40), 1.2)]
     things = []

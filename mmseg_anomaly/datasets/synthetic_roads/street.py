@@ -174,16 +174,17 @@ def _paint_windows(canvas: Canvas, camera: Camera, x: float, side: int,
     near, far, top = near_far_top
     step_m, width_m = generator.uniform(1.9, 2.8), generator.uniform(0.9, 1.3)
     height_m = generator.uniform(1.1, 1.7)
+    wall, front = [], []
     for base in np.arange(1.0, top - height_m - 0.3, 2.7):
+        upper = base + height_m
         for start in np.arange(near + 0.6, far - width_m, step_m):
             end = start + width_m
-            canvas.fill(
-                camera.project([(x, base, start), (x, base, end),
-                                (x, base + height_m, end),
-                                (x, base + height_m, start)]), glass)
+            wall += [(x, base, start), (x, base, end), (x, upper, end),
+                     (x, upper, start)]
         for start in np.arange(0.8, 12, step_m):
             left, right = x + side * start, x + side * (start + width_m)
-            canvas.fill(
-                camera.project([(left, base, near), (right, base, near),
-                                (right, base + height_m, near),
-                                (left, base + height_m, near)]), glass)
+            front += [(left, base, near), (right, base, near),
+                      (right, upper, near), (left, upper, near)]
+    for corners in (wall, front):
+        if corners:
+            canvas.fill(camera.project(corners).reshape(-1, 4, 2), glass)

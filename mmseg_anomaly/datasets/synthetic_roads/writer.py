@@ -47,7 +47,7 @@ class WorldSize:
         ValueError: If a number is too small.
     """
 
-    num_train: int = 400
+    num_train: int = 600
     num_val: int = 50
     num_outliers: int = 200
     image_hw: tuple[int, int] = (128, 256)

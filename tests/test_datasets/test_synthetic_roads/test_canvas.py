@@ -20,6 +20,13 @@ def test_fill__paints_image_and_label(canvas):
     assert canvas.image.sum() == 6 * 60
 
 
+def test_fill__several_polygons_at_once(canvas):
+    tiny = np.array([(0, 0), (1, 0), (1, 0), (0, 0)])
+    canvas.fill(np.stack((tiny, SQUARE, SQUARE + 50)), np.ones(3), 5)
+    assert np.argwhere(canvas.label == 5).tolist() == [
+        [0, 0], [0, 1], *[[y, x] for y in (1, 2) for x in (1, 2, 3)]]
+
+
 def test_fill__without_class_keeps_the_label(canvas):
     canvas.fill(SQUARE, np.array([10, 20, 30]), contrast=0)
     assert not canvas.label.any() and canvas.image.any()
