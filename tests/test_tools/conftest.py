@@ -79,6 +79,26 @@ default_hooks = dict(
 randomness = dict(seed=0)
 """
 
+EOMT_CONFIG = """
+_base_ = ['tiny.py']
+
+vit = dict(arch=dict(embed_dim=16, depth=3, num_heads=2), img_size=(16, 16),
+           patch_size=4, num_joint_blocks=2, pretrained=None)
+model = dict(
+    backbone=dict(_delete_=True, type='EoMTViT', **vit),
+    decode_head=dict(
+        _delete_=True, type='EoMTDecodeHead', num_classes=3, num_queries=5,
+        criterion=dict(num_points=32), query_losses=[dict(type='EIMLoss')],
+        **vit))
+optim_wrapper = dict(
+    constructor='EoMTOptimWrapperConstructor',
+    paramwise_cfg=dict(layer_decay=0.8))
+param_scheduler = [dict(type='TwoStageWarmupPolyLR', warmup_iters=(2, 3),
+                        power=0.9, begin=0, end=100, by_epoch=False)]
+custom_hooks = [dict(type='AttnMaskAnnealingHook', power=1.0,
+                     start_iters=(0, 10), end_iters=(100, 110))]
+"""
+
 
 def write_split(folder: Path, count: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -103,6 +123,14 @@ def tiny_config(tmp_path: Path) -> Path:
     config = tmp_path / 'tiny.py'
     base = REPOSITORY / 'configs' / '_base_' / 'default_runtime.py'
     config.write_text(CONFIG.format(base=base, data=data))
+    return config
+
+
+@pytest.fixture
+def tiny_eomt_config(tiny_config: Path) -> Path:
+    """The same data for EoMT, its optimizer, schedule and annealing."""
+    config = tiny_config.with_name('tiny_eomt.py')
+    config.write_text(EOMT_CONFIG)
     return config
 
 

@@ -13,7 +13,7 @@ def free_port() -> int:
 
 def finish(process: subprocess.Popen) -> str:
     try:
-        output, _ = process.communicate(timeout=120)
+        output, _ = process.communicate(timeout=300)
     finally:
         process.kill()
     assert process.returncode == 0, output
@@ -21,22 +21,23 @@ def finish(process: subprocess.Popen) -> str:
 
 
 def test_dist__two_processes_agree_with_one(
-        tiny_config, tmp_path, run_tool, start_tool, read_metrics,
+        tiny_eomt_config, tmp_path, run_tool, start_tool, read_metrics,
         monkeypatch):
     monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '')
     monkeypatch.setenv('PORT', str(free_port()))
     trained = tmp_path / 'trained'
-    output = finish(start_tool('dist_train.sh', tiny_config, 2, '--work-dir',
-                               trained, '--cfg-options', 'seed=0'))
+    output = finish(start_tool('dist_train.sh', tiny_eomt_config, 2,
+                               '--work-dir', trained))
     assert 'Distributed training: True' in output
     checkpoint = trained / 'iter_4.pth'
     assert load_from_local(checkpoint)['meta']['iter'] == 4
 
     # 5 images, so that one of the two processes is given one twice.
     monkeypatch.setenv('PORT', str(free_port()))
-    finish(start_tool('dist_test.sh', tiny_config, checkpoint, 2,
+    finish(start_tool('dist_test.sh', tiny_eomt_config, checkpoint, 2,
                       '--work-dir', tmp_path / 'two'))
-    run_tool('test', tiny_config, checkpoint, '--work-dir', tmp_path / 'one')
+    run_tool('test', tiny_eomt_config, checkpoint,
+             '--work-dir', tmp_path / 'one')
 
     two, one = read_metrics(tmp_path / 'two'), read_metrics(tmp_path / 'one')
     assert two == one

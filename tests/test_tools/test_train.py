@@ -19,12 +19,12 @@ def logged_steps(work_dir: Path) -> list[dict]:
 
 
 def test_resume__goes_on_where_sigkill_struck(
-        tiny_config, tmp_path, run_tool, start_tool):
+        tiny_eomt_config, tmp_path, run_tool, start_tool):
     work_dir = tmp_path / 'work'
     options = ['--work-dir', work_dir, '--cfg-options']
     endless = 'train_cfg.max_iters=100000'
-    process = start_tool('train.py', tiny_config, *options, endless)
-    deadline = time.monotonic() + 60
+    process = start_tool('train.py', tiny_eomt_config, *options, endless)
+    deadline = time.monotonic() + 300
     while not (work_dir / 'last_checkpoint').is_file():
         assert process.poll() is None, process.stdout.read()
         assert time.monotonic() < deadline
@@ -36,17 +36,30 @@ def test_resume__goes_on_where_sigkill_struck(
     done = load_from_local(last)['meta']['iter']
     assert done >= 2
 
-    run_tool('train', tiny_config, '--resume', *options,
+    run_tool('train', tiny_eomt_config, '--resume', *options,
              f'train_cfg.max_iters={done + 2}')
+    run_tool('train', tiny_eomt_config, '--work-dir', tmp_path / 'whole',
+             '--cfg-options', f'train_cfg.max_iters={done + 2}')
 
-    steps = logged_steps(work_dir)
-    assert [step['iter'] for step in steps] == [done + 1, done + 2]
-    # PolyLR with power 1 over 100 iterations, then 0.
-    expected = [0.01 * max(0, 1 - i / 100) for i in (done, done + 1)]
-    assert [step['lr'] for step in steps] == pytest.approx(expected)
-    optimizer = load_from_local(work_dir / f'iter_{done + 2}.pth')['optimizer']
-    assert {float(s['step']) for s in optimizer['state'].values()} == {
-        done + 2}
+    resumed, whole = logged_steps(work_dir), logged_steps(tmp_path / 'whole')
+    assert [step['iter'] for step in resumed] == [done + 1, done + 2]
+    assert [s['lr'] for s in resumed] == [s['lr'] for s in whole[-2:]]
+    name = f'iter_{done + 2}.pth'
+    resumed = load_from_local(work_dir / name)
+    whole = load_from_local(tmp_path / 'whole' / name)
+    rates = [[group['lr'] for group in run['optimizer']['param_groups']]
+             for run in (resumed, whole)]
+    assert rates[0] == rates[1]
+    steps = [{float(state['step'])
+              for state in run['optimizer']['state'].values()}
+             for run in (resumed, whole)]
+    assert steps[0] == steps[1]
+    # Annealed from 1 to 0 in 100 iterations, from the 1st and 11th on.
+    expected = [max(0, 1 - max(0, done + 2 - start) / 100)
+                for start in (0, 10)]
+    for run in (resumed, whole):
+        probs = run['state_dict']['decode_head.attn_mask_probs']
+        assert probs.tolist() == pytest.approx(expected)
 
 
 def test_resume__prefers_the_work_dir_to_load_from(
