@@ -1,5 +1,6 @@
 """Every config builds what it names, without data and without weights."""
 import inspect
+import json
 from pathlib import Path
 
 import pytest
@@ -38,10 +39,20 @@ def check_outlier_source(transform: dict) -> None:
     """A source reads files when it is built: check its arguments only."""
     source = dict(transform.pop('source'))
     inspect.signature(DATASETS.get(source.pop('type'))).bind(**source)
-    transform['source'] = dict(type='SyntheticOutliers')
+    transform['source'] = ['a cut-out']
 
 
-def build_dataset(cfg: dict):
+def write_manifest(data_root: str, num_classes: int) -> None:
+    """What a StaticAnomalyDataset reads when it is built."""
+    Path(data_root).mkdir(parents=True, exist_ok=True)
+    classes = [f'class {index}' for index in range(num_classes)]
+    Path(data_root, 'manifest.json').write_text(json.dumps(
+        dict(classes=classes, palette=None, images=[])))
+
+
+def build_dataset(cfg: dict, num_classes: int):
+    if cfg.type == 'StaticAnomalyDataset':
+        write_manifest(cfg.data_root, num_classes)
     for transform in cfg.pipeline:
         if 'source' in transform:
             check_outlier_source(transform)
@@ -49,7 +60,8 @@ def build_dataset(cfg: dict):
 
 
 @pytest.fixture
-def load_config(monkeypatch):
+def load_config(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
     init_default_scope('mmseg')
     # The values do not matter, and a large ViT takes seconds to draw them.
     for name in ('uniform_', 'normal_', 'erfinv_'):
@@ -81,11 +93,11 @@ def test_config__builds_what_trains(name, load_config):
 @pytest.mark.parametrize('name', CONFIGS)
 def test_config__builds_what_it_is_fed_and_judged_by(name, load_config):
     cfg = load_config(name)
+    num_classes = cfg.model.decode_head.num_classes
     for key in LOADERS:
-        dataset = build_dataset(cfg[key].dataset)
+        dataset = build_dataset(cfg[key].dataset, num_classes)
         assert cfg[key].sampler.type in DATA_SAMPLERS
-        assert len(dataset.metainfo['classes']) == (
-            cfg.model.decode_head.num_classes)
+        assert len(dataset.metainfo['classes']) == num_classes
     for key in ('val_evaluator', 'test_evaluator'):
         for metric in as_list(cfg[key]):
             METRICS.build(metric)
