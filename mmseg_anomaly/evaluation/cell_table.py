@@ -3,6 +3,8 @@
 Both have a fixed size. Codes are numbers of cells, uint32 and never 0, see
 ``score_cells.encode``. Letters: P pixels, D distinct cells.
 """
+from collections.abc import Iterator
+
 import numpy as np
 
 NUM_SLOTS = 1 << 20
@@ -128,16 +130,16 @@ class PageCache:
         self._starts[pages] = first + 2 * _PAGE_CELLS * np.arange(pages.size)
         self._used += pages.size
 
-    def drain(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return codes (D,), in no order, and counts (D, 2); forget these."""
+    def drain(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield codes (D,), in no order, and counts (D, 2); forget these."""
         pages = np.flatnonzero(self._starts)
         first_codes = np.zeros(_NUM_PAGES, np.uint32)
         first_codes[self._starts[pages] // (2 * _PAGE_CELLS)] = (
             pages << _PAGE_BITS)
-        self._counts[:_PAGE_CELLS] = 0
-        cells = np.flatnonzero(self._counts.view(np.uint64))  # both at once
-        offsets = (cells & (_PAGE_CELLS - 1)).astype(np.uint32)
-        codes = first_codes[cells >> _PAGE_BITS] + offsets
-        counts = self._counts[cells]
-        self._counts[:] = 0
-        return codes, counts
+        offsets = np.arange(_PAGE_CELLS, dtype=np.uint32)
+        for page in range(1, self._used):
+            cells = slice(page * _PAGE_CELLS, (page + 1) * _PAGE_CELLS)
+            counts = self._counts[cells].copy()
+            occupied = counts.any(axis=1)
+            yield (first_codes[page] + offsets[occupied], counts[occupied])
+            self._counts[cells] = 0

@@ -13,6 +13,7 @@ MAX_LEVEL = 15  # 2**15 keys a cell: the exact ranges still end with a cell
 
 _SIGN = np.int32(-1 << 31)
 _EXACT_START = np.uint32(0xBF800000 - (1 << 16))  # the key of 1 - 2**-8
+_NEVER = np.uint32(1 << 31)  # a difference that no level drops
 _EXACT_WIDTH = np.uint32((1 << 16) + (1 << 15))  # up to below 1 + 2**-8
 
 
@@ -97,9 +98,10 @@ def sufficient_level(keys: np.ndarray, limit: int) -> int:
         The level, 15 if even that has more cells.
     """
     # Neighbours share a cell once their highest different bit is dropped.
-    highest_bits = np.frexp((keys[1:] ^ keys[:-1]).astype(np.float64))[1]
-    highest_bits[is_exact(keys[1:]) | is_exact(keys[:-1])] = 32
-    merging = np.bincount(highest_bits, minlength=33)  # (33,) by level
-    cells = keys.size - np.cumsum(merging)
-    sufficient = np.flatnonzero(cells[:MAX_LEVEL] <= limit)
-    return int(sufficient[0]) if sufficient.size else MAX_LEVEL
+    differences = keys[1:] ^ keys[:-1]
+    exact = is_exact(keys)
+    differences[exact[1:] | exact[:-1]] = _NEVER
+    for level in range(MAX_LEVEL):
+        if 1 + np.count_nonzero(differences >> np.uint32(level)) <= limit:
+            return level
+    return MAX_LEVEL

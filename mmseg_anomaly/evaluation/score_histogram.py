@@ -75,7 +75,7 @@ class ScoreHistogram:
         self._num_pixels = 0
         self._paged_pixels = 0
         self._table = CellTable(np.uint32)
-        self._pages = PageCache(num_codes(0))
+        self._pages: PageCache | None = None
 
     def update(self,
                scores: np.ndarray,
@@ -120,11 +120,14 @@ class ScoreHistogram:
     def to_counts(self) -> ScoreCounts:
         """Return what was counted; the histogram can go on."""
         self._fit()
-        codes, counts = self._table.occupied()
-        keys = decode(codes, self.level)
-        order = np.argsort(keys)
-        negatives, positives = counts[order].T.astype(np.int64)
-        return ScoreCounts(keys[order], negatives, positives, self.level)
+        slots = np.flatnonzero(self._table.codes)
+        keys = decode(self._table.codes[slots], self.level)
+        slots = slots[np.argsort(keys)]
+        keys.sort()
+        negatives, positives = (
+            self._table.counts[slots, label].astype(np.int64)
+            for label in (0, 1))
+        return ScoreCounts(keys, negatives, positives, self.level)
 
     def _expect(self, num_pixels: int) -> None:
         """Make sure that no count overflows with so many pixels more."""
@@ -135,10 +138,12 @@ class ScoreHistogram:
 
     def _count_pixels(self, scores: np.ndarray, labels: np.ndarray) -> None:
         self._expect(scores.size)
-        self._paged_pixels += scores.size
         self._make_room()
+        if self._pages is None:
+            self._pages = PageCache(num_codes(self.level))
         codes = encode(score_keys(scores), self.level)
         labels = labels.astype(np.int32)
+        self._paged_pixels += scores.size
         beside = self._pages.add(codes, labels)
         if beside.size:
             self._table.add(codes[beside], labels[beside])
@@ -159,28 +164,34 @@ class ScoreHistogram:
     def _fit(self) -> None:
         """Raise the level to the smallest one within the limit."""
         self._flush_pages()
-        table = self._table
-        table.most_cells = np.count_nonzero(table.codes)
-        if table.most_cells > self.max_distinct and self.level < MAX_LEVEL:
-            keys = decode(table.codes[table.codes != 0], self.level)
-            keys.sort()
-            self._raise_level(sufficient_level(keys, self.max_distinct))
+        num_cells = np.count_nonzero(self._table.codes)
+        self._table.most_cells = num_cells
+        if num_cells > self.max_distinct and self.level < MAX_LEVEL:
+            self._raise_level(self._sufficient_level())
+
+    def _sufficient_level(self) -> int:
+        keys = decode(self._table.codes[self._table.codes != 0], self.level)
+        keys.sort()
+        return sufficient_level(keys, self.max_distinct)
 
     def _flush_pages(self) -> None:
         if self._paged_pixels:
+            pages, self._pages, level = self._pages, None, self.level
             self._paged_pixels = 0
-            codes, counts = self._pages.drain()
-            self._add_cells(decode(codes, self.level), counts)
+            for codes, counts in pages.drain():
+                self._add_cells(decode(codes, level), counts)
+            if self.level == level:
+                self._pages = pages
 
     def _raise_level(self, level: int) -> None:
         """Rebuild the table at a higher level; the pages must be empty."""
         codes, counts = self._table.occupied()
         keys = decode(codes, self.level)
         count_type = counts.dtype.type
-        del self._table, self._pages  # before their successors take memory
         self.level = level
+        self._pages = None
+        del self._table  # before its successor takes memory
         self._table = CellTable(count_type)
-        self._pages = PageCache(num_codes(level))
         self._add_cells(keys, counts)
 
 

@@ -1,4 +1,5 @@
 import numpy as np
+
 from mmseg_anomaly.evaluation.cell_table import NUM_SLOTS, CellTable, PageCache
 
 
@@ -61,9 +62,10 @@ def test_page_cache__counts_what_it_has_pages_for_and_nothing_else():
         table.add(codes[rest], labels[rest])
         beside += rest.size
     assert beside < 150_000  # it found out what is crowded
-    table.add_counts(*pages.drain())
+    for drained in pages.drain():
+        table.add_counts(*drained)
     distinct, counts = _expected(codes, labels)
     found, found_counts = _sorted(*table.occupied())
     assert np.array_equal(found, distinct)
     assert np.array_equal(found_counts, counts)
-    assert pages.drain()[0].size == 0
+    assert all(codes.size == 0 for codes, _ in pages.drain())

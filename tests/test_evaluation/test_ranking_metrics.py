@@ -3,6 +3,7 @@ import math
 
 import numpy as np
 import pytest
+
 from mmseg_anomaly.evaluation.ranking_metrics import rank_pixels
 from mmseg_anomaly.evaluation.score_histogram import ScoreCounts
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from mmseg_anomaly.evaluation.score_cells import (
     MAX_LEVEL,
     decode,
