@@ -47,7 +47,7 @@ def write_manifest(data_root: str, num_classes: int) -> None:
     Path(data_root).mkdir(parents=True, exist_ok=True)
     classes = [f'class {index}' for index in range(num_classes)]
     Path(data_root, 'manifest.json').write_text(json.dumps(
-        dict(classes=classes, palette=None, images=[])))
+        dict(classes=classes, palette=[], images=[])))
 
 
 def build_dataset(cfg: dict, num_classes: int):
