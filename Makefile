@@ -15,7 +15,7 @@ demo: $(STAMP)
 	$(BIN)/python tools/misc/quick_start.py
 
 test: $(STAMP)
-	$(BIN)/python -m pytest $(TESTS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 $(TESTS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -11,7 +11,8 @@ GPUS_PER_NODE=${GPUS_PER_NODE:-4}
 CPUS_PER_TASK=${CPUS_PER_TASK:-5}
 SRUN_ARGS=${SRUN_ARGS:-""}
 
-# SRUN_ARGS is split into words on purpose.
+# SRUN_ARGS is split into words on purpose; on nodes without GPU it should be
+# --gres=none, and the processes join by gloo.
 PYTHONPATH="$(dirname "$0")/..":$PYTHONPATH \
 srun -p "${PARTITION}" \
     --job-name="${JOB_NAME}" \

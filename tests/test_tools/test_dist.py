@@ -2,6 +2,8 @@
 import socket
 import subprocess
 
+import pytest
+
 from mmseg_anomaly.engine import load_from_local
 
 
@@ -42,3 +44,27 @@ def test_dist__two_processes_agree_with_one(
     two, one = read_metrics(tmp_path / 'two'), read_metrics(tmp_path / 'one')
     assert two == one
     assert {'mIoU', 'anomaly/AuPRC', 'anomaly/energy/FPR95'} <= set(one)
+
+
+@pytest.mark.parametrize(('name', 'arguments'), [
+    ('train', ['a config.py']), ('test', ['a config.py', 'a.pth'])])
+def test_slurm__hands_its_arguments_to_srun(
+        name, arguments, tmp_path, start_tool, monkeypatch):
+    srun = tmp_path / 'bin' / 'srun'
+    srun.parent.mkdir()
+    srun.write_text('#!/usr/bin/env bash\nprintf "<%s>" "$@"\n')
+    srun.chmod(0o755)
+    monkeypatch.setenv('PATH', str(srun.parent), prepend=':')
+    monkeypatch.setenv('GPUS', '2')
+    monkeypatch.setenv('SRUN_ARGS', '--gres=none --quiet')
+
+    output = finish(start_tool(f'slurm_{name}.sh', 'part', 'job', *arguments,
+                               '--work-dir', 'a dir'))
+
+    command = output.splitlines()[-1]
+    assert command.startswith('<-p><part><--job-name=job>')
+    assert '<--ntasks=2>' in command
+    assert '<--gres=none><--quiet><python><-u>' in command
+    assert command.endswith(
+        f'/{name}.py>' + ''.join(f'<{argument}>' for argument in arguments)
+        + '<--launcher=slurm><--work-dir><a dir>')
