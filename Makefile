@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
-REQUIREMENTS := setup.py pyproject.toml requirements.txt \
+REQUIREMENTS := setup.py requirements.txt \
 	$(wildcard requirements/*.txt)
 TESTS ?= tests
 
