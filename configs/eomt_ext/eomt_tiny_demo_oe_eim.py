@@ -25,7 +25,11 @@ model = dict(
             dict(type='EIMLoss', temperature=1.0, loss_weight=0.1)
         ],
         **vit),
-    test_cfg=dict(crop_size=vit['img_size']))
+    test_cfg=dict(
+        crop_size=vit['img_size'],
+        # first what ranks best after so short a training
+        scorer=['msp', 'softmax_msp', 'max_logit', 'entropy', 'energy',
+                'rba']))
 
 train_pipeline = [
     *_base_.train_pipeline[:2],
@@ -44,7 +48,7 @@ train_pipeline = [
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 
-max_iters = 900
+max_iters = 1000
 train_cfg = dict(
     type='IterBasedTrainLoop', max_iters=max_iters, val_interval=max_iters)
 val_cfg = dict(type='ValLoop')
@@ -71,7 +75,7 @@ param_scheduler = [
 custom_hooks = [
     dict(
         type='AttnMaskAnnealingHook',
-        start_iters=(135, 330),
-        end_iters=(525, 720))
+        start_iters=(150, 367),
+        end_iters=(583, 800))
 ]
 randomness = dict(seed=0)

@@ -1,10 +1,9 @@
 # The generated road world, 8 classes, 128x256 scenes seen whole, at 96x192.
-# tools/dataset_converters/synthetic_roads.py writes it with these defaults.
+# tools/dataset_converters/synthetic_roads.py writes it.
 dataset_type = 'SyntheticRoadsDataset'
 data_root = 'data/synthetic_roads'
 num_classes = 8
-world = dict(
-    num_train=600, num_val=50, num_outliers=200, image_hw=(128, 256), seed=0)
+world = dict()  # arguments of WorldSize that are not its defaults
 crop_size = (96, 192)  # (h, w)
 train_pipeline = [
     dict(type='LoadImageFromFile'),

@@ -48,7 +48,7 @@ class WorldSize:
     """
 
     num_train: int = 600
-    num_val: int = 50
+    num_val: int = 51
     num_outliers: int = 200
     image_hw: tuple[int, int] = (128, 256)
     seed: int = 0
