@@ -3,12 +3,16 @@
 Shape letters: B images, Q queries, K classes, h' w' pixels of a mask, H W
 pixels of the image.
 """
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+BAND_SIZE = 2**21
+"""Mask values that are enlarged at once: 8 MB, which caches hold."""
 
 
 class Prediction(NamedTuple):
@@ -29,7 +33,8 @@ def semantic_evidence(
     no-object: ``seg_logits`` S_c = sum_q sigmoid(m_q) p_qc for c <= K in
     [0, Q]; ``eam`` = sum_q sigmoid(m_q) max_{c <= K} p_qc; ``no_object`` =
     sum_q sigmoid(m_q) p_q,no-object. Computed in fp32 also under autocast:
-    half precision near 1 would tie most scores.
+    half precision near 1 would tie most scores. Masks are enlarged
+    image by image in bands of rows: all of them (Q, H, W) never exist.
 
     Args:
         prediction: Masks and classes.
@@ -50,11 +55,56 @@ def semantic_evidence(
         weights = torch.cat(
             [known_probs, known_probs.amax(-1, keepdim=True), no_object],
             dim=-1)  # (B, Q, K + 2)
-        if size is not None:
-            mask_logits = F.interpolate(
-                mask_logits, tuple(size), mode='bilinear')
-        evidence = torch.einsum('bqc,bqhw->bchw', weights,
-                                mask_logits.sigmoid())
+        if size is None:
+            evidence = torch.einsum('bqc,bqhw->bchw', weights,
+                                    mask_logits.sigmoid())
+        else:
+            evidence = torch.stack([
+                _enlarged(*image, tuple(size))
+                for image in zip(weights, mask_logits, strict=True)
+            ])
     num_classes = known_probs.shape[-1]
     seg_logits, eam, no_object = evidence.split([num_classes, 1, 1], dim=1)
     return dict(seg_logits=seg_logits, eam=eam, no_object=no_object)
+
+
+def _enlarged(weights: Tensor, mask_logits: Tensor,
+              size: tuple[int, int]) -> Tensor:
+    """Evidence (c, H, W) of an image from (Q, c) and (Q, h', w')."""
+    max_rows = BAND_SIZE // (max(1, len(mask_logits)) * size[1])
+    evidence = []
+    for rows, height, kept in _bands(mask_logits.shape[1], size[0], max_rows):
+        # queries innermost: PyTorch enlarges all of them at once on a CPU
+        band = mask_logits[None, :, rows].contiguous(
+            memory_format=torch.channels_last)
+        band = F.interpolate(band, (height, size[1]), mode='bilinear')
+        masks = band[0, :, kept].sigmoid_()  # (Q, rows, W)
+        evidence.append(torch.einsum('qc,qhw->chw', weights, masks))
+    return torch.cat(evidence, dim=1)
+
+
+def _bands(num_rows: int, num_enlarged: int,
+           max_rows: int) -> Iterator[tuple[slice, int, slice]]:
+    """Cut a map into bands of rows that can be enlarged on their own.
+
+    A band begins where a row begins in both resolutions. It reaches beyond
+    what is kept of it, by the rows that bilinear interpolation looks at.
+
+    Args:
+        num_rows: Rows of the map.
+        num_enlarged: Rows of the enlarged map.
+        max_rows: Enlarged rows to keep of a band, or as many as it takes
+            until rows begin together again.
+
+    Yields:
+        The rows of the map, their number when enlarged, and which of those
+        to keep.
+    """
+    units = math.gcd(num_rows, num_enlarged)
+    small, large = num_rows // units, num_enlarged // units
+    step = max(1, max_rows // large)
+    for start in range(0, units, step):
+        stop = min(start + step, units)
+        first, last = max(start - 1, 0), min(stop + 1, units)
+        yield (slice(first * small, last * small), (last - first) * large,
+               slice((start - first) * large, (stop - first) * large))
