@@ -96,7 +96,7 @@ class EoMTDecodeHead(BaseModule):
         self.first_block = split_depth(vit, num_joint_blocks)
         vit.blocks = vit.blocks[self.first_block:]
         materialize(vit)
-        dim = vit.embed_dim
+        dim = self.embed_dim = vit.embed_dim
         self.blocks = nn.ModuleList(vit.blocks)
         self.norm = vit.norm
         self.queries = nn.Embedding(num_queries, dim)
@@ -168,6 +168,30 @@ class EoMTDecodeHead(BaseModule):
             The predictions before each joint block (at test time only where
             attention is masked), then the one after the last block.
         """
+        predictions, tokens = self._run_blocks(inputs)
+        grid = inputs[0].shape[2:]
+        return [*predictions, self._predict(self.norm(tokens), grid)]
+
+    def predict_with_features(
+            self, inputs: tuple[Tensor, Tensor]) -> tuple[Prediction, Tensor]:
+        """Predict once, and hand out what the masks were made from.
+
+        Args:
+            inputs: As in :meth:`forward`.
+
+        Returns:
+            The prediction after the last block, equal to that of
+            :meth:`forward`, and the patch tokens (B, D, h, w) after the last
+            block and the final norm.
+        """
+        tokens = self.norm(self._run_blocks(inputs)[1])
+        grid = inputs[0].shape[2:]
+        return self._predict(tokens, grid), _patch_map(tokens, grid)
+
+    def _run_blocks(
+        self, inputs: tuple[Tensor, Tensor]
+    ) -> tuple[list[Prediction], Tensor]:
+        """The predictions in between, and the last tokens (B, N, D)."""
         patch_map, prefix_tokens = inputs
         grid = patch_map.shape[2:]
         queries = self.queries.weight.expand(len(patch_map), -1, -1)
@@ -177,13 +201,12 @@ class EoMTDecodeHead(BaseModule):
         for block, prob in zip(self.blocks, self._mask_probs, strict=True):
             attn_mask = None
             if self.training or prob > 0:
-                prediction = self._predict(tokens, grid)
+                prediction = self._predict(self.norm(tokens), grid)
                 predictions.append(prediction)
                 attn_mask = self._attention_mask(prediction.mask_logits, grid,
                                                  tokens.shape[1], prob)
             tokens = run_block(block, tokens, attn_mask, self.with_cp)
-        predictions.append(self._predict(tokens, grid))
-        return predictions
+        return predictions, tokens
 
     def loss(self, inputs: tuple[Tensor, Tensor],
              batch_data_samples: list[SegDataSample],
@@ -249,9 +272,11 @@ class EoMTDecodeHead(BaseModule):
             ``seg_logits`` (B, K, H, W), ``eam`` (B, 1, H, W) and
             ``no_object`` (B, 1, H, W), see :func:`semantic_evidence`.
         """
-        prediction = self(inputs)[-1]
-        size = [side * self.patch_size for side in inputs[0].shape[2:]]
-        return semantic_evidence(prediction, size)
+        return semantic_evidence(self(inputs)[-1], self.input_size(inputs))
+
+    def input_size(self, inputs: tuple[Tensor, Tensor]) -> tuple[int, int]:
+        """(H, W) of the images that the inputs of this head come from."""
+        return tuple(side * self.patch_size for side in inputs[0].shape[2:])
 
     def predict(self, inputs: tuple[Tensor, Tensor],
                 batch_img_metas: list[dict],
@@ -284,10 +309,8 @@ class EoMTDecodeHead(BaseModule):
         return name.startswith(('blocks.', 'norm.'))
 
     def _predict(self, tokens: Tensor, grid: tuple[int, int]) -> Prediction:
-        tokens = self.norm(tokens)
         queries = tokens[:, :self.num_queries]
-        patches = tokens[:, -grid[0] * grid[1]:]
-        features = self.upscale(patches.transpose(1, 2).unflatten(2, grid))
+        features = self.upscale(_patch_map(tokens, grid))
         mask_logits = torch.einsum('bqd,bdhw->bqhw', self.mask_head(queries),
                                    features)
         return Prediction(mask_logits, self.class_head(queries))
@@ -310,6 +333,12 @@ class EoMTDecodeHead(BaseModule):
         attn_mask = inside.new_ones(len(inside), 1, num_tokens, num_tokens)
         attn_mask[:, 0, :self.num_queries, -inside.shape[2]:] = inside
         return attn_mask
+
+
+def _patch_map(tokens: Tensor, grid: tuple[int, int]) -> Tensor:
+    """(B, D, h, w) from the last tokens of (B, N, D)."""
+    patches = tokens[:, -grid[0] * grid[1]:]
+    return patches.transpose(1, 2).unflatten(2, grid)
 
 
 def _upscale_block(dim: int) -> nn.Sequential:
