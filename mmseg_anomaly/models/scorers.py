@@ -178,6 +178,26 @@ def eam(evidence: Evidence) -> Tensor:
     return 1 - _part(evidence, 'eam', 'eam')
 
 
+@TASK_UTILS.register_module()
+def pixel_head(evidence: Evidence) -> Tensor:
+    """Return the probability of an anomaly that ``PixelAnomalyHead`` gives.
+
+    Args:
+        evidence: Holds ``pixel_head`` (B, 2, H, W), logits of normal and of
+            anomaly.
+
+    Returns:
+        (B, 1, H, W) in [0, 1], the second channel of their softmax.
+
+    Raises:
+        ValueError: If the head offers no ``pixel_head`` evidence.
+
+    Source: ``mmseg_anomaly/models/decode_heads/pixel_anomaly_head.py``.
+    """
+    pair = _part(evidence, 'pixel_head', 'pixel_head')
+    return pair.softmax(dim=1)[:, 1:]
+
+
 _INSTEAD_ON_LOGITS = {msp: 'softmax_msp', sum_entropy: 'entropy'}
 
 
