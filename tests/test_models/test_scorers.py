@@ -53,6 +53,20 @@ def test_eam__is_one_minus_its_evidence():
     assert scored.item() == .25
 
 
+def test_pixel_head__is_the_softmax_over_the_stitched_pair():
+    scorer = build_scorers('pixel_head', True)['pixel_head']
+    pair = torch.tensor([0., math.log(3), 0.5, 0.5]).view(2, 2).T
+    scored = scorer({'pixel_head': pair[None, :, None]})
+    assert scored.shape == (1, 1, 1, 2)
+    assert scored.flatten().tolist() == pytest.approx([.75, .5])
+
+
+def test_pixel_head__needs_a_head_that_offers_it():
+    scorer = build_scorers('pixel_head', True)['pixel_head']
+    with pytest.raises(ValueError, match="needs the evidence 'pixel_head'"):
+        scorer({'seg_logits': torch.zeros(1, 2, 1, 1)})
+
+
 def test_eam__says_what_the_head_offers():
     scorer = build_scorers('eam', True)['eam']
     with pytest.raises(ValueError, match=r"offers \['seg_logits'\]"):
