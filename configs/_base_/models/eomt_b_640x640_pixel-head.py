@@ -1,0 +1,15 @@
+# PixelAnomalyHead on a frozen EoMT-B; the EoMT comes by `load_from`.
+_base_ = './eomt_b_640x640.py'
+
+model = dict(
+    backbone=dict(frozen=True, pretrained=None),
+    decode_head=dict(
+        _delete_=True,
+        type='PixelAnomalyHead',
+        semantic_head=dict(_base_.model.decode_head, pretrained=None),
+        hidden_dim=256,
+        dropout=0.3,
+        pos_weight=10.0),
+    test_cfg=dict(
+        scorer=['pixel_head', 'rba', 'msp', 'softmax_msp', 'max_logit',
+                'entropy', 'energy']))

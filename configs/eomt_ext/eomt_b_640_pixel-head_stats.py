@@ -1,0 +1,3 @@
+_base_ = './eomt_b_640_pixel-head.py'
+
+model = dict(decode_head=dict(use_features=False))

@@ -1,0 +1,3 @@
+_base_ = './eomt_s_352x480_camvid_pixel-head.py'
+
+model = dict(decode_head=dict(use_features=False))
