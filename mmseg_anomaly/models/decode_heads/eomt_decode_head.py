@@ -309,7 +309,9 @@ class EoMTDecodeHead(BaseModule):
         return name.startswith(('blocks.', 'norm.'))
 
     def _predict(self, tokens: Tensor, grid: tuple[int, int]) -> Prediction:
-        queries = tokens[:, :self.num_queries]
+        # contiguous: otherwise PyTorch chooses how to multiply, and rounds,
+        # by whether the weights are frozen
+        queries = tokens[:, :self.num_queries].contiguous()
         features = self.upscale(_patch_map(tokens, grid))
         mask_logits = torch.einsum('bqd,bdhw->bqhw', self.mask_head(queries),
                                    features)
