@@ -93,7 +93,8 @@ def test_config__builds_what_trains(name, load_config):
 @pytest.mark.parametrize('name', CONFIGS)
 def test_config__builds_what_it_is_fed_and_judged_by(name, load_config):
     cfg = load_config(name)
-    num_classes = cfg.model.decode_head.num_classes
+    head = cfg.model.decode_head
+    num_classes = head.get('semantic_head', head).num_classes
     for key in LOADERS:
         dataset = build_dataset(cfg[key].dataset, num_classes)
         assert cfg[key].sampler.type in DATA_SAMPLERS
