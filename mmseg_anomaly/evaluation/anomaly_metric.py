@@ -22,6 +22,9 @@ from ..labels import split_outliers
 from .ranking_metrics import METRIC_NAMES, RankingMetrics, rank_pixels
 from .score_histogram import ScoreCounts, ScoreHistogram
 
+# Looking labels up is several times faster than splitting each image.
+_ANOMALY_OF_STORED = split_outliers(np.arange(256, dtype=np.uint8))[1]
+
 ScoredImage = tuple[str, np.ndarray, dict[str, np.ndarray]]
 ScorerResult = tuple[str, RankingMetrics]
 
@@ -303,4 +306,4 @@ def _anomaly_label(data_sample: dict,
                 f'the shape of its label {tuple(seg_label.shape)}, got '
                 f'{anomaly_map.shape}; load annotations after resizing, so '
                 'that they keep the original size')
-    return split_outliers(seg_label.to(torch.uint8))[1].cpu().numpy()
+    return _ANOMALY_OF_STORED.take(seg_label.to(torch.uint8).cpu().numpy())

@@ -1,20 +1,25 @@
 """Order-preserving keys of float32 scores, and cells that merge them.
 
-Level ``L`` drops the ``L`` low bits of a key, except within ``2**-8`` of 1
-and -1, where confidences saturate and a few thousand float32 values may carry
-most of the pixels: there nothing is ever merged. The cells of level ``L + 1``
-are unions of cells of level ``L``.
+Level ``L`` drops the ``L`` low bits of a key, fewer the nearer the score is
+to 1 or -1 from the inside, where confidences saturate: ``L - j`` bits where
+the distance ``u`` to it lies in ``(2**-(j + 1), 2**-j]``, and none from
+``u = 2**-8`` to as much beyond. A level so has as many cells for each octave
+of the distance to 1 as for each octave of the distance to 0. The cells of
+level ``L + 1`` are unions of cells of level ``L``.
 
-Letters: P pixels, D distinct keys or cells.
+Letters: P pixels, D distinct keys or cells, N blocks of 2**15 keys.
 """
+from functools import lru_cache
+
 import numpy as np
 
-MAX_LEVEL = 15  # 2**15 keys a cell: the exact ranges still end with a cell
+MAX_LEVEL = 15  # a cell stays within its block
 
 _SIGN = np.int32(-1 << 31)
-_EXACT_START = np.uint32(0xBF800000 - (1 << 16))  # the key of 1 - 2**-8
-_NEVER = np.uint32(1 << 31)  # a difference that no level drops
-_EXACT_WIDTH = np.uint32((1 << 16) + (1 << 15))  # up to below 1 + 2**-8
+_KEY_OF_ONE = 0xBF800000
+_BLOCK_BITS = 15
+_NUM_BLOCKS = 1 << (32 - _BLOCK_BITS)
+_EXACT = MAX_LEVEL  # bits kept back by the blocks that are never merged
 
 
 def score_keys(scores: np.ndarray) -> np.ndarray:
@@ -32,15 +37,32 @@ def score_keys(scores: np.ndarray) -> np.ndarray:
     return (bits ^ ((bits >> 31) | _SIGN)).view(np.uint32)
 
 
-def _exact_offsets(keys: np.ndarray) -> np.ndarray:
-    """Return each key's place in its exact range, else a larger number."""
+@lru_cache(maxsize=1)
+def _kept_bits() -> np.ndarray:
+    """Return how many bits fewer than others each block drops, (N,) uint8."""
+    kept = np.zeros(_NUM_BLOCKS, np.uint8)
+    one = _KEY_OF_ONE >> _BLOCK_BITS
+    for octave in range(1, 8):  # [1 - 2**-octave, 1 - 2**-(octave + 1))
+        start = one - (1 << (9 - octave))
+        kept[start:start + (1 << (8 - octave))] = octave
+    kept[one - 2:one + 1] = _EXACT
     # The key of -x is the key of x with all bits flipped.
-    return np.maximum(keys, ~keys) - _EXACT_START
+    return np.maximum(kept, kept[::-1])
+
+
+@lru_cache(maxsize=1)
+def _layout(level: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return dropped bits (N,) uint32 and first codes (N + 1,) uint32."""
+    kept = np.minimum(_kept_bits(), level).astype(np.uint32)
+    dropped = np.uint32(level) - kept
+    cells = np.int64(1) << (_BLOCK_BITS - dropped.astype(np.int64))
+    firsts = np.concatenate([[0], np.cumsum(cells)])
+    return dropped, firsts.astype(np.uint32)
 
 
 def is_exact(keys: np.ndarray) -> np.ndarray:
     """Tell which keys no level ever merges: scores within 2**-8 of +-1."""
-    return _exact_offsets(keys) < _EXACT_WIDTH
+    return _kept_bits()[keys >> np.uint32(_BLOCK_BITS)] == _EXACT
 
 
 def encode(keys: np.ndarray, level: int) -> np.ndarray:
@@ -51,40 +73,30 @@ def encode(keys: np.ndarray, level: int) -> np.ndarray:
         level: Bits to drop, 0 to 15.
 
     Returns:
-        (P,) uint32 below ``num_codes(level)`` and above 0, one number for
-        each cell; neighbouring cells have neighbouring numbers. At level 0
-        the keys themselves.
+        (P,) uint32 in (0, num_codes(level)), one number for each cell, in
+        the order of the keys; at level 0 the keys themselves.
     """
     if level == 0:
         return keys
-    codes = keys >> np.uint32(level)
-    offsets = _exact_offsets(keys)
-    exact = np.flatnonzero(offsets < _EXACT_WIDTH)
-    if exact.size:  # they are numbered behind all others, 1 before -1
-        negative = (keys[exact] < np.uint32(1 << 31)) * _EXACT_WIDTH
-        first = np.uint32(1 << (32 - level))
-        codes[exact] = first + offsets[exact] + negative
-    return codes
+    dropped, firsts = _layout(level)
+    blocks = keys >> np.uint32(_BLOCK_BITS)
+    offsets = keys & np.uint32((1 << _BLOCK_BITS) - 1)
+    return firsts.take(blocks) + (offsets >> dropped.take(blocks))
 
 
 def decode(codes: np.ndarray, level: int) -> np.ndarray:
     """Return the smallest key of each cell, (P,) uint32."""
     if level == 0:
         return codes
-    keys = codes << np.uint32(level)
-    offsets = codes - np.uint32(1 << (32 - level))
-    exact = np.flatnonzero(codes >= np.uint32(1 << (32 - level)))
-    offsets = offsets[exact]
-    negative = offsets >= _EXACT_WIDTH
-    positive_keys = _EXACT_START + offsets - negative * _EXACT_WIDTH
-    keys[exact] = np.where(negative, ~positive_keys, positive_keys)
-    return keys
+    dropped, firsts = _layout(level)
+    blocks = np.searchsorted(firsts, codes, side='right') - 1
+    offsets = (codes - firsts[blocks]) << dropped[blocks]
+    return (blocks << _BLOCK_BITS).astype(np.uint32) + offsets
 
 
 def num_codes(level: int) -> int:
-    """Return a number above every code of a level."""
-    exact = 2 * int(_EXACT_WIDTH) if level else 0
-    return (1 << (32 - level)) + exact
+    """Return the number above the codes of a level."""
+    return int(_layout(level)[1][-1]) if level else 1 << 32
 
 
 def sufficient_level(keys: np.ndarray, limit: int) -> int:
@@ -97,10 +109,9 @@ def sufficient_level(keys: np.ndarray, limit: int) -> int:
     Returns:
         The level, 15 if even that has more cells.
     """
-    # Neighbours share a cell once their highest different bit is dropped.
-    differences = keys[1:] ^ keys[:-1]
-    exact = is_exact(keys)
-    differences[exact[1:] | exact[:-1]] = _NEVER
+    # Neighbours share a cell once all bits that differ are dropped.
+    kept = _kept_bits()[keys[1:] >> np.uint32(_BLOCK_BITS)]
+    differences = np.minimum(keys[1:] ^ keys[:-1], 1 << _BLOCK_BITS) << kept
     for level in range(MAX_LEVEL):
         if 1 + np.count_nonzero(differences >> np.uint32(level)) <= limit:
             return level
