@@ -44,8 +44,8 @@ class AttnMaskAnnealingHook(Hook):
     Raises:
         ValueError: If the lists differ in length, an end lies before its
             start or ``power`` is not positive; before training, if no module
-            has ``attn_mask_probs`` or the number of its joint blocks is
-            another.
+            has ``attn_mask_probs``, it is frozen or the number of its joint
+            blocks is another.
 
     Example:
         >>> custom_hooks=[
@@ -72,6 +72,11 @@ class AttnMaskAnnealingHook(Hook):
                              '`attn_mask_probs` in the model; take it out of '
                              '`custom_hooks`')
         for head in heads:
+            params = list(head.parameters())
+            if params and not any(param.requires_grad for param in params):
+                raise ValueError(
+                    'AttnMaskAnnealingHook would change a frozen '
+                    f'{type(head).__name__}; take it out of `custom_hooks`')
             if len(head.attn_mask_probs) != len(self.start_iters):
                 raise ValueError(
                     '`start_iters` and `end_iters` must hold one number for '

@@ -128,3 +128,10 @@ def test_hook__unfit_model_is_named(tmp_path):
 def test_hook__bad_arguments_are_named(args, message):
     with pytest.raises(ValueError, match=message):
         AttnMaskAnnealingHook(*args)
+
+
+def test_hook__refuses_to_change_a_frozen_head(tmp_path):
+    model = FakeModel()
+    model.decode_head.queries = nn.Embedding(2, 2).requires_grad_(False)
+    with pytest.raises(ValueError, match='would change a frozen FakeHead'):
+        _train(model, AttnMaskAnnealingHook((0, 0), (1, 1)), tmp_path, 1)
