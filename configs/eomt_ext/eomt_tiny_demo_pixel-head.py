@@ -19,5 +19,5 @@ optim_wrapper = dict(
     constructor='EoMTOptimWrapperConstructor',
     optimizer=dict(type='AdamW', lr=1e-3, weight_decay=0.01))
 param_scheduler = []
-custom_hooks = []
+custom_hooks = [dict(type='AttachHeadHook', head=None)]
 load_from = 'work_dirs/eomt_tiny_demo_oe_eim/iter_1000.pth'

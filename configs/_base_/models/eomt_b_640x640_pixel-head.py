@@ -13,3 +13,5 @@ model = dict(
     test_cfg=dict(
         scorer=['pixel_head', 'rba', 'msp', 'softmax_msp', 'max_logit',
                 'entropy', 'energy']))
+# test with --cfg-options custom_hooks.0.head=FILE to add a head kept alone
+custom_hooks = [dict(type='AttachHeadHook', head=None)]

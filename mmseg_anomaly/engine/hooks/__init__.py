@@ -1,8 +1,10 @@
 """Hooks."""
 from .anomaly_visualization_hook import AnomalyVisualizationHook
+from .attach_head_hook import AttachHeadHook
 from .attn_mask_annealing_hook import AttnMaskAnnealingHook
 from .strict_checkpoint_hook import StrictCheckpointHook
 
 __all__ = [
-    'AnomalyVisualizationHook', 'AttnMaskAnnealingHook', 'StrictCheckpointHook'
+    'AnomalyVisualizationHook', 'AttachHeadHook', 'AttnMaskAnnealingHook',
+    'StrictCheckpointHook'
 ]

@@ -1,0 +1,115 @@
+"""A trained pixel head as a small file, apart from the model it judges.
+
+The head is worth nothing on another model than its own, so the file carries
+a hash of that model and only goes together with it.
+"""
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+HEAD = 'decode_head.'
+SEMANTIC_HEAD = 'decode_head.semantic_head.'
+
+
+def hash_tensors(state_dict: Mapping[str, Tensor]) -> str:
+    """Hash names, types, shapes and values, in the order of the names.
+
+    Returns:
+        SHA-256 in hexadecimal digits.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(state_dict):
+        value = state_dict[name].detach().cpu()
+        digest.update(f'{name} {value.dtype} {tuple(value.shape)};'.encode())
+        digest.update(value.flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def base_of(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The model that a pixel head judges, named as a plain EoMT.
+
+    Args:
+        state_dict: Of a model with a pixel head, or of a plain EoMT.
+    """
+    if not holds_head(state_dict):
+        return dict(state_dict)
+    return {
+        name.replace(SEMANTIC_HEAD, HEAD, 1): value
+        for name, value in state_dict.items() if not _is_of_head(name)
+    }
+
+
+def holds_head(state_dict: Mapping[str, Tensor]) -> bool:
+    """Whether a state dict is of a model with a pixel head."""
+    return any(name.startswith(SEMANTIC_HEAD) for name in state_dict)
+
+
+def extract_head(state_dict: Mapping[str, Tensor],
+                 base_name: str) -> dict[str, Any]:
+    """Take the trained head alone.
+
+    Args:
+        state_dict: Of a model with a pixel head.
+        base_name: What a person calls the model it was trained on.
+
+    Returns:
+        A checkpoint of the head: ``state_dict``, and ``meta`` with
+        ``base_name`` and ``base_sha256``.
+
+    Raises:
+        ValueError: If there is no pixel head.
+    """
+    if not holds_head(state_dict):
+        raise ValueError(f'the checkpoint holds no {SEMANTIC_HEAD}*: it is '
+                         'not of a model with a PixelAnomalyHead')
+    return dict(
+        state_dict={
+            name: value.clone()
+            for name, value in state_dict.items() if _is_of_head(name)
+        },
+        meta=dict(
+            base_name=base_name,
+            base_sha256=hash_tensors(base_of(state_dict))))
+
+
+def attach_head(state_dict: Mapping[str, Tensor], head: Mapping[str, Any],
+                names: tuple[str, str]) -> dict[str, Tensor]:
+    """Put a head back onto the model it was trained on.
+
+    Args:
+        state_dict: Of a plain EoMT.
+        head: What :func:`extract_head` returned.
+        names: What to call the two in an error.
+
+    Returns:
+        The state dict of a model with a pixel head.
+
+    Raises:
+        ValueError: If either is something else, or this is another model.
+    """
+    model_name, head_name = names
+    meta = head.get('meta', {})
+    if 'base_sha256' not in meta:
+        raise ValueError(f'`{head_name}` is no pixel head alone; '
+                         'tools/misc/extract_head.py writes one')
+    if holds_head(state_dict):
+        raise ValueError(f'`{model_name}` holds a pixel head already: load '
+                         'it as it is, or attach to a plain EoMT')
+    found = hash_tensors(state_dict)
+    if found != meta['base_sha256']:
+        raise ValueError(
+            f'`{head_name}` was trained on `{meta["base_name"]}` (SHA-256 '
+            f'{meta["base_sha256"][:12]}), not on `{model_name}` '
+            f'({found[:12]}): load the former')
+    renamed = {
+        name.replace(HEAD, SEMANTIC_HEAD, 1): value
+        for name, value in state_dict.items()
+    }
+    return {**renamed, **head['state_dict']}
+
+
+def _is_of_head(name: str) -> bool:
+    return name.startswith(HEAD) and not name.startswith(SEMANTIC_HEAD)

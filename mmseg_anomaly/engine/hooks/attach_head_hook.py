@@ -1,0 +1,52 @@
+"""Load a pixel head from a file of its own."""
+from pathlib import Path
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from mmseg.registry import HOOKS
+
+from ..checkpoint import load_from_local
+from ..head_checkpoint import attach_head
+
+
+@HOOKS.register_module()
+class AttachHeadHook(Hook):
+    """Add a trained pixel head to the plain EoMT that is being loaded.
+
+    With the hook in the config, as in our pixel head configs, a test reads
+    ``tools/test.py CONFIG EOMT.pth --cfg-options
+    custom_hooks.0.head=HEAD.pth``. The head is refused if the EoMT is not
+    the one it was trained on.
+
+    Config::
+
+        custom_hooks = [dict(type='AttachHeadHook', head='head.pth')]
+
+    Args:
+        head: File that ``tools/misc/extract_head.py`` wrote; None does
+            nothing.
+    """
+
+    # Before the checkpoint is compared with the model.
+    priority = 'LOW'
+
+    def __init__(self, head: str | None = None) -> None:
+        self.head = head
+
+    def after_load_checkpoint(self, runner: Runner,
+                              checkpoint: dict[str, Any]) -> None:
+        """Complete the checkpoint.
+
+        Raises:
+            ValueError: If head and checkpoint do not belong together.
+        """
+        if self.head is None:
+            return
+        names = (Path(runner.cfg.get('load_from') or 'the checkpoint').name,
+                 Path(self.head).name)
+        head = load_from_local(self.head, map_location='cpu')
+        state_dict = checkpoint.get('state_dict', checkpoint)
+        attached = attach_head(state_dict, head, names)
+        state_dict.clear()
+        state_dict.update(attached)
