@@ -75,7 +75,9 @@ def load_from_local(filename: str | os.PathLike,
     """
     path = Path(filename).expanduser()
     if not path.is_file():
-        raise FileNotFoundError(f'There is no checkpoint `{path}`.')
+        raise FileNotFoundError(
+            f'There is no checkpoint `{path}`: correct the path, or train '
+            'the model that is to write it first.')
     if path.suffix == '.safetensors':
         return _move(load_file(path), map_location)
     with torch.serialization.safe_globals(SAFE_GLOBALS):

@@ -99,6 +99,20 @@ custom_hooks = [dict(type='AttnMaskAnnealingHook', power=1.0,
                      start_iters=(0, 10), end_iters=(100, 110))]
 """
 
+PIXEL_HEAD_CONFIG = """
+_base_ = ['tiny_eomt.py']
+
+model = dict(
+    backbone=dict(frozen=True),
+    decode_head=dict(
+        _delete_=True, type='PixelAnomalyHead', hidden_dim=8,
+        semantic_head=_base_.model.decode_head),
+    test_cfg=dict(scorer=['pixel_head', 'softmax_msp', 'energy']))
+param_scheduler = []
+custom_hooks = [dict(type='AttachHeadHook', head=None)]
+load_from = 'plain.pth'
+"""
+
 
 def write_split(folder: Path, count: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -131,6 +145,14 @@ def tiny_eomt_config(tiny_config: Path) -> Path:
     """The same data for EoMT, its optimizer, schedule and annealing."""
     config = tiny_config.with_name('tiny_eomt.py')
     config.write_text(EOMT_CONFIG)
+    return config
+
+
+@pytest.fixture
+def tiny_pixel_head_config(tiny_eomt_config: Path) -> Path:
+    """A pixel head on that EoMT, whose checkpoint `plain.pth` is beside it."""
+    config = tiny_eomt_config.with_name('tiny_pixel_head.py')
+    config.write_text(PIXEL_HEAD_CONFIG)
     return config
 
 

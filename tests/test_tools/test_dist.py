@@ -3,8 +3,13 @@ import socket
 import subprocess
 
 import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
 
 from mmseg_anomaly.engine import load_from_local
+from mmseg_anomaly.engine.head_checkpoint import base_of
 
 
 def free_port() -> int:
@@ -44,6 +49,23 @@ def test_dist__two_processes_agree_with_one(
     two, one = read_metrics(tmp_path / 'two'), read_metrics(tmp_path / 'one')
     assert two == one
     assert {'mIoU', 'anomaly/AuPRC', 'anomaly/energy/FPR95'} <= set(one)
+
+
+def test_dist__trains_a_pixel_head(
+        tiny_eomt_config, tiny_pixel_head_config, tmp_path, start_tool,
+        monkeypatch):
+    init_default_scope('mmseg')
+    model = MODELS.build(Config.fromfile(tiny_eomt_config).model)
+    torch.save(dict(state_dict=model.state_dict()), tmp_path / 'plain.pth')
+    monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '')
+    monkeypatch.setenv('PORT', str(free_port()))
+
+    finish(start_tool('dist_train.sh', tiny_pixel_head_config, 2,
+                      '--work-dir', tmp_path / 'head'))
+
+    trained = load_from_local(tmp_path / 'head' / 'iter_4.pth')
+    for name, value in base_of(trained['state_dict']).items():
+        assert torch.equal(value, model.state_dict()[name])
 
 
 @pytest.mark.parametrize(('name', 'arguments'), [
