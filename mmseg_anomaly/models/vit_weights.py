@@ -67,7 +67,9 @@ def load_vit_weights(pretrained: str | bool, arch: Arch,
         vit: What the weights are for; only names and shapes are read.
 
     Returns:
-        Every parameter of ``vit`` by its name, fp32.
+        Every parameter of ``vit`` by its name, fp32. As many positions as
+        ``vit`` has are taken as they are, others as a square grid, which all
+        published DINOv2 files have.
 
     Raises:
         FileNotFoundError: If the file is missing.
@@ -181,18 +183,24 @@ def _resample(weights: StateDict, vit: VisionTransformer,
     if 'pos_embed' in weights:
         num_prefix = 0 if vit.no_embed_class else vit.num_prefix_tokens
         num_patches = weights['pos_embed'].shape[1] - num_prefix
-        side = math.isqrt(max(num_patches, 0))
-        if side**2 != num_patches:
-            raise ValueError(f'{source} has {num_patches} patch positions, '
-                             'which form no square grid; it is no DINOv2 '
-                             'backbone of this `arch` (with or without '
-                             'register tokens?)')
-        weights['pos_embed'] = resample_abs_pos_embed(
-            weights['pos_embed'],
-            new_size=list(vit.patch_embed.grid_size),
-            old_size=[side, side],
-            num_prefix_tokens=num_prefix)
+        if num_patches != vit.patch_embed.num_patches:
+            weights['pos_embed'] = resample_abs_pos_embed(
+                weights['pos_embed'],
+                new_size=list(vit.patch_embed.grid_size),
+                old_size=[_square_side(num_patches, source)] * 2,
+                num_prefix_tokens=num_prefix)
     return weights
+
+
+def _square_side(num_patches: int, source: str) -> int:
+    side = math.isqrt(max(num_patches, 0))
+    if side**2 != num_patches:
+        raise ValueError(f'{source} has {num_patches} patch positions, which '
+                         'form no square grid and are not as many as '
+                         '`img_size` asks for; is it a backbone of this '
+                         '`arch` (with or without register tokens?), or was '
+                         'it trained with another `img_size`?')
+    return side
 
 
 def _check_keys(weights: StateDict, vit: VisionTransformer,

@@ -138,6 +138,13 @@ def test_load__no_square_grid(tmp_path):
         load(weights, tmp_path)
 
 
+def test_load__rectangular_grid_of_the_same_size_is_untouched(tmp_path):
+    vit = materialize(build_vit(ARCH, (32, 128), 16))  # 2 x 8 = 4 x 4
+    weights = vit.state_dict()
+    loaded = load_vit_weights(save(weights, tmp_path), ARCH, vit)
+    assert torch.equal(loaded['pos_embed'], weights['pos_embed'])
+
+
 def test_load__missing_file():
     with pytest.raises(FileNotFoundError, match='nowhere.pth does not exist'):
         load_vit_weights('nowhere.pth', ARCH, target())
