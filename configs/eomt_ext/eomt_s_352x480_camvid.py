@@ -17,3 +17,4 @@ model = dict(
         criterion=dict(num_points=4096),
         **vit),
     test_cfg=dict(crop_size=vit['img_size']))
+default_hooks = dict(checkpoint=dict(interval=50))

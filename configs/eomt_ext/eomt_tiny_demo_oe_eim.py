@@ -78,4 +78,5 @@ custom_hooks = [
         start_iters=(150, 367),
         end_iters=(583, 800))
 ]
+default_hooks = dict(checkpoint=dict(interval=250))
 randomness = dict(seed=0)

@@ -63,7 +63,20 @@ val_dataloader = dict(
         data_prefix=dict(
             img_path='leftImg8bit/val', seg_map_path='gtFine/val'),
         pipeline=test_pipeline))
-test_dataloader = val_dataloader
+# Cityscapes val with objects of COCO val2017 pasted by a fixed seed, made once
+# by tools/dataset_converters/make_static_benchmark.py (see README.md)
+test_dataloader = dict(
+    batch_size=1,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='StaticAnomalyDataset',
+        data_root='data/cityscapes_static',
+        pipeline=test_pipeline))
 
 val_evaluator = [dict(type='SemanticIoUMetric', iou_metrics=['mIoU'])]
-test_evaluator = val_evaluator
+test_evaluator = [
+    dict(type='SemanticIoUMetric', iou_metrics=['mIoU']),
+    dict(type='AnomalyMetric')
+]

@@ -25,3 +25,4 @@ custom_hooks = [
         start_iters=(3317, 8292, 13268),
         end_iters=(6634, 11609, 16585))
 ]
+randomness = dict(seed=0)

@@ -26,3 +26,4 @@ custom_hooks = [
         start_iters=(48, 112, 176),
         end_iters=(112, 176, 240))
 ]
+randomness = dict(seed=0)
