@@ -6,8 +6,8 @@ import subprocess
 import torch
 from mmengine.device import get_device
 from mmengine.dist import is_distributed
+from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
-from mmseg.registry import RUNNERS
 from torch import nn
 
 # Where each launcher says who a process is.
@@ -64,6 +64,7 @@ def _first_host(launcher: str) -> str:
     return hosts.split()[0]
 
 
+# In MMEngine's registry, for a runner is built before any scope is set.
 @RUNNERS.register_module()
 class AnomalyRunner(Runner):
     """MMEngine's runner, made to serve gloo on the CPU.

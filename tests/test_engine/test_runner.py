@@ -1,10 +1,14 @@
-"""How processes find each other without a GPU."""
+"""How the runner is found, and processes each other without a GPU."""
 import subprocess
 
+import mmengine.registry
+import mmseg.registry
 import pytest
 import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
 
-from mmseg_anomaly.engine import runner
+from mmseg_anomaly.engine import AnomalyRunner, runner
 from mmseg_anomaly.engine.runner import init_cpu_process_group
 
 
@@ -51,3 +55,15 @@ def test_init__names_the_variable_that_is_absent(joined):
 def test_init__names_the_launchers(joined):
     with pytest.raises(ValueError, match="'mpi', 'pytorch', 'slurm'.*'none'"):
         init_cpu_process_group('none')
+
+
+@pytest.mark.parametrize('scope', [None, 'mmseg'])
+@pytest.mark.parametrize('library', [mmengine, mmseg])
+def test_runner__is_built_by_either_registry(
+        library, scope, monkeypatch):
+    monkeypatch.setattr(DefaultScope, '_instance_dict', {})
+    if scope:
+        DefaultScope.get_instance(scope, scope_name=scope)
+    cfg = Config(dict(runner_type='AnomalyRunner', work_dir='here'))
+    monkeypatch.setattr(AnomalyRunner, 'from_cfg', lambda cfg: cfg.work_dir)
+    assert library.registry.RUNNERS.build(cfg) == 'here'
