@@ -114,6 +114,7 @@ class EoMTDecodeHead(BaseModule):
         })
         self.query_losses = nn.ModuleList(
             MODELS.build(cfg) for cfg in query_losses)
+        _check_loss_names([loss.loss_name for loss in self.query_losses])
         self.register_buffer('attn_mask_probs', torch.ones(num_joint_blocks))
         self._mask_probs = (1., ) * num_joint_blocks
         self.register_load_state_dict_post_hook(_remember_mask_probs)
@@ -359,3 +360,12 @@ def _upscale_block(dim: int) -> nn.Sequential:
 def _remember_mask_probs(head: EoMTDecodeHead, incompatible: object) -> None:
     """Keep the loaded probabilities on the host: reading costs a sync."""
     head._mask_probs = tuple(head.attn_mask_probs.tolist())
+
+
+def _check_loss_names(names: list[str]) -> None:
+    """Refuse losses that would overwrite each other in the log."""
+    taken = [*names, 'loss_mask', 'loss_dice', 'loss_cls']
+    if len(set(taken)) < len(taken):
+        raise ValueError('`query_losses` need different values of '
+                         '`loss_name`, none of them loss_mask, loss_dice or '
+                         f'loss_cls, got {names}')

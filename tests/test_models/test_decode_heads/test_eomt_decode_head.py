@@ -95,6 +95,15 @@ def test_loss__names_every_prediction():
     assert all(torch.isfinite(loss) for loss in losses.values())
 
 
+@pytest.mark.parametrize('losses', [
+    [dict(type='EIMLoss'), dict(type='EIMLoss', temperature=2.0)],
+    [dict(type='EIMLoss', loss_name='loss_cls')]
+])
+def test_query_losses__one_name_twice(losses):
+    with pytest.raises(ValueError, match='need different values'):
+        build(query_losses=losses)
+
+
 def test_loss__reaches_every_parameter():
     head = build(query_losses=[dict(type='EIMLoss')]).train()
     sum(head.loss(feats(), samples(0, 2), None).values()).backward()
