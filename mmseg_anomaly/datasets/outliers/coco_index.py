@@ -73,7 +73,8 @@ def read_coco_index(
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If the file holds no segmentation, a denied category is
-            unknown, or an annotation refers to an image it does not list.
+            unknown, a run length mask does not fit its image, or an
+            annotation refers to an image the file does not list.
     """
     coco = _load_coco(ann_file)
     _check_annotations(coco, ann_file)
@@ -84,7 +85,7 @@ def read_coco_index(
     for annotation in coco.dataset['annotations']:
         reason = _reason_to_drop(annotation, denied_ids, denied_images)
         if reason is None:
-            rle = coco.annToRLE(annotation)
+            rle = _to_rle(coco, annotation, ann_file)
             if coco_mask.area(rle) < max(min_area, 1):
                 reason = 'smaller than `min_area`'
         if reason is None:
@@ -149,6 +150,30 @@ def _reason_to_drop(annotation: dict, denied_ids: set[int],
     if not annotation.get('segmentation'):
         return 'without segmentation'
     return None
+
+
+def _to_rle(coco: COCO, annotation: dict, ann_file: Path) -> dict:
+    if isinstance(annotation['segmentation'], dict):
+        _check_run_lengths(coco, annotation, ann_file)
+    return coco.annToRLE(annotation)
+
+
+def _check_run_lengths(coco: COCO, annotation: dict, ann_file: Path) -> None:
+    # pycocotools itself never looks at the size of the image.
+    image = coco.imgs[annotation['image_id']]
+    image_hw = [image['height'], image['width']]
+    counts = annotation['segmentation'].get('counts')
+    size_hw = annotation['segmentation'].get('size')
+    if counts is None or size_hw is None or list(size_hw) != image_hw:
+        raise ValueError(
+            f'the run lengths of annotation {annotation["id"]} of {ann_file} '
+            f'must have `counts` and the `size` {image_hw} (height, width) '
+            f'of their image, got the size {size_hw}; repair the file')
+    if isinstance(counts, list) and sum(counts) != image_hw[0] * image_hw[1]:
+        raise ValueError(
+            f'the run lengths of annotation {annotation["id"]} of {ann_file} '
+            f'must add up to the {image_hw[0] * image_hw[1]} pixels of '
+            f'their image, got {sum(counts)}; repair the file')
 
 
 def _as_bytes(counts: bytes | str) -> bytes:

@@ -50,6 +50,19 @@ def test_run_lengths__give_the_mask_they_encode(make_coco, compressed):
         open_source(root)[0].alpha, 255 * mask[5:35, 8:40])
 
 
+@pytest.mark.parametrize('rle, problem', [
+    (dict(size=[60, 40], counts=[0, 2400]), r'size \[60, 40\]'),
+    (dict(size=[80, 60], counts=[0, 4800]), r'size \[80, 60\]'),
+    (dict(counts=[0, 4800]), 'size None'),
+    (dict(size=[60, 80]), '`counts`'),
+    (dict(size=[60, 80], counts=[0, 4000]), '4800 pixels .* got 4000'),
+])
+def test_run_lengths_of_another_size__are_refused(make_coco, rle, problem):
+    root = make_coco([dict(image='a', category='toy', segmentation=rle)])
+    with pytest.raises(ValueError, match=rf'100 of .*json.*{problem}'):
+        open_source(root)
+
+
 def test_denied_category__takes_its_whole_image_along(make_coco):
     root = make_coco([
         RABBIT,
