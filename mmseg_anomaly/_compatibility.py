@@ -35,6 +35,8 @@ REQUIREMENTS = (
                 '>=2.0.0,<2.4', 'mmcv-lite==2.1.0'),
     Requirement(('mmsegmentation', 'onedl-mmsegmentation'),
                 '>=1.2.2,<1.5', 'onedl-mmsegmentation==1.4.2'),
+    Requirement(('timm',), '>=1.0.31,<2', 'timm==1.0.31'),
+    Requirement(('numpy',), '>=1.26', '"numpy>=1.26"'),
 )
 # The first maker's mmsegmentation imports compiled operators, which mmcv-lite
 # lacks, and refuses newer mmcv by an assertion.

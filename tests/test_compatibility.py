@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from mmseg_anomaly._compatibility import find_problem
+from mmseg_anomaly._compatibility import REQUIREMENTS, find_problem
 
 SUPPORTED = {
     'torch': '2.14.1+cpu', 'mmengine': '0.10.7', 'mmcv-lite': '2.1.0',
-    'onedl-mmsegmentation': '1.4.2'}
+    'onedl-mmsegmentation': '1.4.2', 'timm': '1.0.31', 'numpy': '1.26.0'}
 
 
 def problem(**changes: str | None) -> str | None:
@@ -62,6 +62,15 @@ def test_supported_versions__pass(changes):
      'mmsegmentation 1.2.2 needs mmcv >=2.0.0,<2.2, but it is not installed: '
      'run `pip install mmcv==2.1.0` or, with mmcv-lite, `pip uninstall '
      'mmsegmentation` and `pip install onedl-mmsegmentation==1.4.2`.'),
+    ({'timm': None},
+     'mmseg_anomaly needs timm >=1.0.31,<2, but it is not installed: '
+     'run `pip install timm==1.0.31`.'),
+    ({'timm': '0.9.16'},
+     'mmseg_anomaly needs timm >=1.0.31,<2, got timm 0.9.16: '
+     'run `pip install timm==1.0.31`.'),
+    ({'numpy': '1.25.2'},
+     'mmseg_anomaly needs numpy >=1.26, got numpy 1.25.2: '
+     'run `pip install "numpy>=1.26"`.'),
     ({'torch': '2.5.1'},
      'mmseg_anomaly needs torch >=2.6, got torch 2.5.1: '
      'run `pip install torch==2.14.1`.'),
@@ -75,6 +84,13 @@ def test_supported_versions__pass(changes):
 ])
 def test_unsupported_versions__give_one_sentence(changes, sentence):
     assert problem(**changes) == sentence
+
+
+def test_requirements__are_those_of_setup():
+    setup = (Path(__file__).parents[1] / 'setup.py').read_text()
+    versions = {r.distributions[0]: r.versions for r in REQUIREMENTS}
+    for name in ('numpy', 'timm', 'torch'):
+        assert f"'{name}{versions[name]}'" in setup
 
 
 def test_import__stops_before_a_library_that_cannot_be_imported(tmp_path):
