@@ -4,6 +4,8 @@ from collections.abc import Sequence
 import cv2
 import mmcv
 import numpy as np
+from mmengine.dist import is_main_process
+from mmengine.visualization import LocalVisBackend
 from mmseg.registry import VISUALIZERS
 from mmseg.structures import SegDataSample
 from mmseg.visualization import SegLocalVisualizer
@@ -31,6 +33,9 @@ class AnomalyLocalVisualizer(SegLocalVisualizer):
     between two percentiles of its scores, which the colour bar states, so
     brightness must not be compared between images. True anomalies are
     outlined in red.
+
+    In distributed runs every rank writes its pictures to disk; the other
+    backends are the master's, so TensorBoard shows the master's share.
 
     Example::
 
@@ -81,6 +86,27 @@ class AnomalyLocalVisualizer(SegLocalVisualizer):
         self.max_side_px = max_side_px
         self.percentiles = tuple(percentiles)
         self.colormap = COLORMAPS[colormap]
+
+    @property
+    def dataset_meta(self) -> dict:
+        """Class names and palette, which MMEngine keeps from most ranks."""
+        return self._dataset_meta
+
+    @dataset_meta.setter
+    def dataset_meta(self, dataset_meta: dict) -> None:
+        self._dataset_meta = dataset_meta
+
+    def add_image(self, name: str, image: np.ndarray, step: int = 0) -> None:
+        """Write a picture to the backends that are this rank's.
+
+        Args:
+            name: Identifier of the picture.
+            image: (H, W, 3) uint8 RGB.
+            step: Step the backends file the picture under.
+        """
+        for backend in self._vis_backends.values():
+            if is_main_process() or isinstance(backend, LocalVisBackend):
+                backend.add_image(name, image, step)
 
     def add_datasample(self,
                        name: str,

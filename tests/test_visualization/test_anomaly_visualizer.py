@@ -4,6 +4,9 @@ import pytest
 import torch
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
+from tensorboard.backend.event_processing.event_accumulator import (
+    EventAccumulator,
+)
 
 from mmseg_anomaly.visualization import AnomalyLocalVisualizer
 
@@ -103,6 +106,26 @@ def test_add_datasample__shows_instead_of_writing(visualizer, monkeypatch):
         lambda drawn, win_name, wait_time: shown.append((win_name, wait_time)))
     visualizer.add_datasample('a', image(), show=True, wait_time=2)
     assert shown == [('a', 2)]
+
+
+@pytest.mark.parametrize('rank, tags', [(0, ['a']), (1, [])])
+def test_add_datasample__every_rank_writes_to_disk(
+        rank, tags, tmp_path, monkeypatch):
+    monkeypatch.setattr('mmengine.dist.utils.get_rank', lambda group: rank)
+    made = AnomalyLocalVisualizer(
+        vis_backends=[{'type': 'LocalVisBackend'},
+                      {'type': 'TensorboardVisBackend'}],
+        save_dir=str(tmp_path))
+    made.dataset_meta = {'classes': ('road', 'sky'),
+                         'palette': [[0, 200, 0], [0, 0, 200]]}
+    made.add_datasample('a', image(), full_sample())
+    made.close()
+
+    written = cv2.imread(str(tmp_path / 'vis_data/vis_image/a_0.png'))
+    assert written[25, 64 + 5].tolist() == [40, 160, 40]
+    events = EventAccumulator(str(tmp_path / 'vis_data'))
+    events.Reload()
+    assert events.Tags()['images'] == tags
 
 
 @pytest.mark.parametrize('options, message', [

@@ -17,7 +17,8 @@ class AnomalyVisualizationHook(Hook):
     Images come through the loading transform of the dataset's own pipeline,
     so whatever format or correction a dataset needs is applied. Pictures
     are numbered by the position in the dataset, which neither batches nor
-    ranks change; in distributed runs every rank draws its share.
+    ranks change. In distributed runs every rank hands over its share, which
+    `AnomalyLocalVisualizer` writes to disk; MMSeg's keeps the master's only.
 
     Example::
 
