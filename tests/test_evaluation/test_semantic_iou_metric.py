@@ -46,6 +46,21 @@ def test_evaluate__one_image_with_classes_is_enough():
     assert values['mIoU'] == 100
 
 
+def test_evaluate__all_void_image_reports_nothing():
+    assert _evaluate(_sample([[0, 1, 1]], [[255, 255, 255]])) == {}
+
+
+@pytest.mark.parametrize('void_first', [False, True])
+def test_evaluate__all_void_image_changes_no_number(void_first):
+    labelled = _sample([[0, 0, 1, 1]], [[0, 1, 1, 1]])
+    void = _sample([[0, 1, 1, 0]], [[255, 255, 255, 255]])
+    samples = [void, labelled] if void_first else [labelled, void]
+    values = _evaluate(*samples)
+    assert values == _evaluate(labelled)
+    assert values['mIoU'] == pytest.approx(58.33)  # road 1 / 2, sky 2 / 3
+    assert values['aAcc'] == 75
+
+
 def test_output_dir__receives_class_ids_even_without_classes(tmp_path):
     _evaluate(_sample([[0, 18], [1, 0]], [[253, 254]] * 2), classes=None,
               output_dir=str(tmp_path), keep_results=True)
