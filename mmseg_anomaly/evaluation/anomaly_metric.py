@@ -306,4 +306,9 @@ def _anomaly_label(data_sample: dict,
                 f'the shape of its label {tuple(seg_label.shape)}, got '
                 f'{anomaly_map.shape}; load annotations after resizing, so '
                 'that they keep the original size')
+    low, high = seg_label.aminmax()
+    if low < 0 or high > 255:  # a cast to 8 bit would wrap
+        raise ValueError(f'the label of {_name(data_sample)} must lie in '
+                         f'[0, 255], got ids from {low} to {high}; load it '
+                         'with LoadCheckedAnnotations')
     return _ANOMALY_OF_STORED.take(seg_label.to(torch.uint8).cpu().numpy())

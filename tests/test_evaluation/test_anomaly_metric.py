@@ -169,6 +169,14 @@ def test_process__names_the_image_that_does_not_fit_its_label():
         _evaluate([_sample([1., 2.], [254, 0, 0])])
 
 
+@pytest.mark.parametrize('label', [-1, 256])
+def test_process__names_the_image_with_an_id_beyond_8_bit(label):
+    low, high = sorted([254, label])
+    with pytest.raises(ValueError, match=r'images/road\.png must lie in '
+                       rf'\[0, 255\], got ids from {low} to {high}'):
+        _evaluate([_sample([1., 2.], [254, label])])
+
+
 def test_process__names_what_is_missing():
     sample = _sample([1., 2.], [254, 0])
     del sample.pred_anomaly_map
