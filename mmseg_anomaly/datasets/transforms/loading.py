@@ -30,8 +30,9 @@ class LoadCheckedAnnotations(LoadAnnotations):
 
     Raises:
         ValueError: If ``num_classes`` is out of range, the dataset asks for
-            ``reduce_zero_label``, the file is not one channel of 8 bit, its
-            size is not the image's, or it holds an unknown id.
+            ``reduce_zero_label``, the file cannot be decoded or is not one
+            channel of 8 bit, its size is not the image's, or it holds an
+            unknown id.
 
     Example:
         >>> test_pipeline = [
@@ -96,10 +97,13 @@ class LoadCheckedAnnotations(LoadAnnotations):
 
 
 def _read_label(path: str, backend_args: dict | None) -> np.ndarray:
-    label = mmcv.imfrombytes(
-        fileio.get(path, backend_args=backend_args),
-        flag='unchanged',
-        backend='pillow')
+    content = fileio.get(path, backend_args=backend_args)
+    try:
+        label = mmcv.imfrombytes(content, flag='unchanged', backend='pillow')
+    except (OSError, SyntaxError) as error:  # Pillow's, without the path
+        raise ValueError(
+            f'label file {path} of {len(content)} bytes cannot be decoded as '
+            f'an image ({error}); write or copy it again') from error
     if label.ndim != 2 or label.dtype not in (np.uint8, bool):
         raise ValueError(
             f'label file {path} must be one channel of 8 bit ids, got shape '

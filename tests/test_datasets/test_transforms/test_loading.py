@@ -107,3 +107,13 @@ def test_load__classes_must_stay_below_the_reserved_ids(num_classes):
 def test_load__missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r'nowhere\.png'):
         _load(tmp_path / 'nowhere.png')
+
+
+@pytest.mark.parametrize('kept', [0, 8, 40, 90])
+def test_load__corrupt_file_is_named(tmp_path, kept):
+    noise = np.random.default_rng(0).integers(3, size=(20, 20), dtype='u1')
+    path = _write(tmp_path / 'cut.png', noise)
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(ValueError, match=rf'cut\.png of {kept} bytes cannot '
+                       'be decoded'):
+        _load(path)
