@@ -7,17 +7,19 @@ and value) and mmpretrain (``layers.0.ln1``). All become timm's names and the
 wanted patch size and position grid.
 """
 import math
+import pickle
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import timm
 import torch
 from mmengine.logging import print_log
-from safetensors.torch import load_file
 from timm.layers import resample_abs_pos_embed, resample_patch_embed
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor
 
+from ..safe_loading import load_from_local
 from .vit import Arch
 
 StateDict = dict[str, Tensor]
@@ -98,22 +100,25 @@ def read_weights(path: str) -> StateDict:
         FileNotFoundError: If there is no such file.
         ValueError: If the file is no checkpoint of tensors.
     """
-    if not Path(path).is_file():
+    if not Path(path).expanduser().is_file():
         raise FileNotFoundError(f'`pretrained` file {path} does not exist; '
                                 'give the path of a DINOv2 checkpoint, True '
                                 'to download it, or None to start from '
                                 'random weights')
     try:
-        if Path(path).suffix == '.safetensors':
-            weights = load_file(path)
-        else:
-            weights = torch.load(path, map_location='cpu', weights_only=True)
-    except Exception as error:
+        weights = load_from_local(path, map_location='cpu')
+    except (pickle.UnpicklingError, ValueError) as error:
         raise ValueError(f'`pretrained` file {path} cannot be read as a '
                          f'checkpoint of tensors: {error}') from error
     for key in ('state_dict', 'model'):
-        weights = weights.get(key, weights)
-    wrong = [k for k, v in weights.items() if not isinstance(v, Tensor)]
+        if isinstance(weights, Mapping):
+            weights = weights.get(key, weights)
+    if not isinstance(weights, Mapping):
+        raise ValueError(f'`pretrained` file {path} holds a '
+                         f'{type(weights).__name__} instead of tensors by '
+                         'name; give the state dict of a ViT')
+    wrong = [k for k, v in weights.items()
+             if not isinstance(k, str) or not isinstance(v, Tensor)]
     if wrong:
         raise ValueError(f'`pretrained` file {path} holds entries that are '
                          f'no tensors: {", ".join(map(str, wrong[:5]))}')

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from mmengine.logging import HistoryBuffer
 from safetensors.torch import save_file
 
 from mmseg_anomaly.models.backbones import EoMTViT
@@ -160,6 +161,26 @@ def test_load__no_checkpoint(tmp_path):
 def test_load__no_tensors(tmp_path):
     with pytest.raises(ValueError, match='no tensors: epoch'):
         load(dict(epoch=3), tmp_path)
+
+
+def test_load__bare_tensor(tmp_path):
+    with pytest.raises(ValueError, match='vit.pth holds a Tensor instead of'):
+        load(torch.zeros(2), tmp_path)
+    with pytest.raises(ValueError, match='vit.pth holds a list instead of'):
+        load(dict(state_dict=[1]), tmp_path)
+    with pytest.raises(ValueError, match='no tensors: 0'):
+        load({0: torch.zeros(2)}, tmp_path)
+
+
+def test_load__training_checkpoint_of_mmengine(tmp_path):
+    weights = timm_weights(side=3, patch_size=16)
+    history = HistoryBuffer([0.5, 0.25], [1, 1])
+    checkpoint = dict(
+        meta=dict(epoch=0, iter=2), message_hub=dict(log_scalars=history),
+        state_dict={f'backbone.{k}': v for k, v in weights.items()})
+    vit = build_vit(ARCH, (48, 48), 16)
+    loaded = load_vit_weights(save(checkpoint, tmp_path), ARCH, vit)
+    assert all(torch.equal(loaded[k], weights[k]) for k in weights)
 
 
 def test_download__needs_a_name():

@@ -1,0 +1,124 @@
+"""Safe reading of a checkpoint file.
+
+A checkpoint is a pickle, and a pickle may run anything. Only tensors, plain
+containers and the few types that MMEngine's own checkpoints hold are read
+(`weights_only=True`), whatever the version of torch.
+"""
+import os
+import pickle
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.logging import HistoryBuffer
+from numpy._core import multiarray
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+MapLocation = str | torch.device | Callable | Mapping | None
+
+STATISTICS = ('min', 'max', 'current', 'mean')
+ARRAY_DTYPES = ('bool', 'uint8', 'int32', 'int64', 'float16', 'float32',
+                'float64')
+
+# What the readers raise for a file that is something else.
+MALFORMED = (AttributeError, EOFError, LookupError, RuntimeError, TypeError,
+             ValueError, SafetensorError)
+
+
+def get_statistic(owner: type, name: str) -> Callable:
+    """What a checkpoint gets instead of `getattr`: HistoryBuffer's methods.
+
+    Raises:
+        pickle.UnpicklingError: If anything else is asked for.
+    """
+    if owner is not HistoryBuffer or name not in STATISTICS:
+        raise pickle.UnpicklingError(
+            f'A checkpoint may only use the attributes {STATISTICS} of '
+            f'HistoryBuffer, got {name!r} of {owner!r}.')
+    return getattr(HistoryBuffer, name)
+
+
+# numpy 2 renamed the module of the two functions; older files keep the name.
+SAFE_GLOBALS = [
+    HistoryBuffer,
+    (get_statistic, 'builtins.getattr'),
+    np.ndarray,
+    np.dtype,
+    *(type(np.dtype(name)) for name in ARRAY_DTYPES),
+    *((function, f'numpy.{core}.multiarray.{function.__name__}')
+      for function in (multiarray._reconstruct, multiarray.scalar)
+      for core in ('core', '_core')),
+]
+
+
+def load_from_local(filename: str | os.PathLike,
+                    map_location: MapLocation = None) -> dict[str, Any]:
+    """Read a local checkpoint without running code from it.
+
+    Args:
+        filename: A file of `torch.save`, or a `.safetensors` file.
+        map_location: Where its tensors go, as in `torch.load`.
+
+    Returns:
+        The checkpoint as it was saved.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        pickle.UnpicklingError: If it holds anything but data.
+        ValueError: If it cannot be read, because it is cut off for example.
+    """
+    path = Path(filename).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(
+            f'There is no checkpoint `{path}`: correct the path, or train '
+            'the model that is to write it first.')
+    with torch.serialization.safe_globals(SAFE_GLOBALS):
+        try:
+            if path.suffix != '.safetensors':
+                return torch.load(
+                    path, map_location=map_location, weights_only=True)
+            tensors = load_file(path)
+        except pickle.UnpicklingError as error:
+            raise pickle.UnpicklingError(_refusal(path, error)) from None
+        except MALFORMED as error:
+            raise ValueError(
+                f'`{path}` could not be read as a checkpoint, perhaps it is '
+                f'cut off: {_first_line(error)}') from error
+    return _move(tensors, map_location)
+
+
+def _refusal(path: Path, error: pickle.UnpicklingError) -> str:
+    try:
+        names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    except ValueError:  # the format of torch before 1.6
+        names = re.findall(r'GLOBAL (\S+) (?:was|whose)', str(error))
+    if not names:
+        return f'`{path}` was refused: {_first_line(error)}'
+    return (f'`{path}` was refused, for it asks to import '
+            f'{", ".join(sorted(names))}, and a checkpoint needs data only. '
+            'If you trust it, allow these by '
+            '`torch.serialization.add_safe_globals` and load it again.')
+
+
+def _first_line(error: Exception) -> str:
+    # torch puts advice to switch the safety off in front of its reason.
+    reason = str(error).rpartition('WeightsUnpickler error:')[2]
+    lines = [line.strip() for line in reason.splitlines() if line.strip()]
+    lines = [line for line in lines if 'Weights only load' not in line]
+    return lines[0] if lines else type(error).__name__
+
+
+def _move(tensors: dict[str, Tensor],
+          map_location: MapLocation) -> dict[str, Tensor]:
+    if map_location is None:
+        return tensors
+    if not isinstance(map_location, str | torch.device):
+        raise ValueError(
+            '`map_location` of a .safetensors file must be a device, got '
+            f'{map_location!r}.')
+    return {key: value.to(map_location) for key, value in tensors.items()}
