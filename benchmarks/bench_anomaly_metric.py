@@ -6,8 +6,9 @@ samples to the log; scikit-learn's side is ``average_precision_score`` and
 ``roc_curve`` on arrays that already hold all valid pixels, with
 ``drop_intermediate=False`` since the default may drop the threshold of
 FPR95. Time is CPU time, which is wall time on an idle machine, both sides
-running in one thread. Memory is the peak of the resident set above that after
-the imports: ours holds one image, scikit-learn's side the two arrays.
+running in one thread. Memory is the peak of the resident set above that of a
+process that has run a small image and holds one data sample; scikit-learn's
+side has to hold all pixels, ours does not.
 
 Cases: ``clumped`` has half of its pixels within 1e-5 of 1; ``saturated`` is
 a sigmoid with a clump at 1 and tails through all octaves; ``smooth`` varies
@@ -74,6 +75,10 @@ def enlarge(coarse: np.ndarray) -> np.ndarray:
 
 def write(folder: Path, case: str, images: int) -> None:
     rng = np.random.default_rng(0)
+    (folder / 'small').mkdir()
+    for part in draw(case, rng):  # a strip is enough
+        name = 'score' if part.dtype == np.float32 else 'label'
+        part[:64].tofile(folder / 'small' / f'0.{name}')
     for index in range(images):
         scores, labels = draw(case, rng)
         scores.tofile(folder / f'{index}.score')
@@ -93,7 +98,7 @@ def memory(name: str) -> float:
     raise OSError(f'no {name} in /proc/self/status: this needs Linux')
 
 
-def run_ours(folder: Path, images: int) -> Callable:
+def run_ours() -> Callable:
     import torch
     from mmengine.logging import MMLogger
 
@@ -101,14 +106,20 @@ def run_ours(folder: Path, images: int) -> Callable:
     torch.set_num_threads(1)
     MMLogger.get_instance('bench', log_level='WARNING')
 
-    def run() -> tuple[float, dict]:
+    # One sample serves all images, as it belongs to the test loop.
+    maps = torch.ones(1, *SIZE_HW), torch.ones(1, *SIZE_HW).long()
+
+    def run(folder: Path, images: int) -> tuple[float, dict]:
         metric, seconds = AnomalyMetric(), 0.
         for index in range(images):
+            parts = [torch.from_numpy(x.reshape(1, -1, SIZE_HW[1]))
+                     for x in read(folder, index)]
             scores, labels = (
-                torch.from_numpy(x.reshape(1, *SIZE_HW))
-                for x in read(folder, index))
+                old[:, :new.shape[1]].copy_(new)
+                for old, new in zip(maps, parts, strict=True))
+            del parts
             sample = {'img_path': str(index), 'pred_anomaly_map':
-                      {'data': scores}, 'gt_sem_seg': {'data': labels.long()}}
+                      {'data': scores}, 'gt_sem_seg': {'data': labels}}
             start = time.process_time()
             metric.process(None, [sample])
             seconds += time.process_time() - start
@@ -119,10 +130,10 @@ def run_ours(folder: Path, images: int) -> Callable:
     return run
 
 
-def run_sklearn(folder: Path, images: int) -> Callable:
+def run_sklearn() -> Callable:
     from sklearn.metrics import average_precision_score, roc_curve
 
-    def run() -> tuple[float, dict]:
+    def run(folder: Path, images: int) -> tuple[float, dict]:
         parts = [read(folder, index) for index in range(images)]
         scores = np.concatenate([s[y < 255] for s, y in parts])
         labels = np.concatenate([y[y < 255] == 254 for _, y in parts])
@@ -141,10 +152,11 @@ def run_sklearn(folder: Path, images: int) -> Callable:
 
 def work(args: argparse.Namespace) -> None:
     """Run one side and print what it took as JSON."""
-    make = run_ours if args.worker == 'ours' else run_sklearn
-    run = make(args.folder, args.images)
+    run = run_ours() if args.worker == 'ours' else run_sklearn()
+    run(args.folder / 'small', 1)
     start = memory('VmRSS')
-    runs = [run() for _ in range(args.runs)]
+    Path('/proc/self/clear_refs').write_text('5')  # forget earlier peaks
+    runs = [run(args.folder, args.images) for _ in range(args.runs)]
     seconds = sorted(seconds for seconds, _ in runs)[len(runs) // 2]
     print(json.dumps([seconds, memory('VmHWM') - start, runs[0][1]]))
 

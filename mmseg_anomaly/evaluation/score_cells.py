@@ -50,14 +50,21 @@ def _kept_bits() -> np.ndarray:
     return np.maximum(kept, kept[::-1])
 
 
-@lru_cache(maxsize=1)
-def _layout(level: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return dropped bits (N,) uint32 and first codes (N + 1,) uint32."""
+@lru_cache(maxsize=2)  # the old and the new level while cells move
+def _layout(level: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return how the blocks are numbered at a level.
+
+    Returns:
+        Dropped bits (N,) and first code (N,) of each block, uint32, and the
+        block, int32, of each run of ``2**(15 - level)`` codes: that many
+        cells has a block that drops all bits of the level, the others have a
+        multiple.
+    """
     kept = np.minimum(_kept_bits(), level).astype(np.uint32)
-    dropped = np.uint32(level) - kept
-    cells = np.int64(1) << (_BLOCK_BITS - dropped.astype(np.int64))
-    firsts = np.concatenate([[0], np.cumsum(cells)])
-    return dropped, firsts.astype(np.uint32)
+    runs = 1 << kept.astype(np.int64)
+    firsts = (np.cumsum(runs) - runs) << (_BLOCK_BITS - level)
+    blocks = np.repeat(np.arange(_NUM_BLOCKS, dtype=np.int32), runs)
+    return np.uint32(level) - kept, firsts.astype(np.uint32), blocks
 
 
 def is_exact(keys: np.ndarray) -> np.ndarray:
@@ -78,7 +85,7 @@ def encode(keys: np.ndarray, level: int) -> np.ndarray:
     """
     if level == 0:
         return keys
-    dropped, firsts = _layout(level)
+    dropped, firsts, _ = _layout(level)
     blocks = keys >> np.uint32(_BLOCK_BITS)
     offsets = keys & np.uint32((1 << _BLOCK_BITS) - 1)
     return firsts.take(blocks) + (offsets >> dropped.take(blocks))
@@ -88,15 +95,17 @@ def decode(codes: np.ndarray, level: int) -> np.ndarray:
     """Return the smallest key of each cell, (P,) uint32."""
     if level == 0:
         return codes
-    dropped, firsts = _layout(level)
-    blocks = np.searchsorted(firsts, codes, side='right') - 1
+    dropped, firsts, blocks_of_runs = _layout(level)
+    blocks = blocks_of_runs[codes >> np.uint32(_BLOCK_BITS - level)]
     offsets = (codes - firsts[blocks]) << dropped[blocks]
-    return (blocks << _BLOCK_BITS).astype(np.uint32) + offsets
+    return (blocks.astype(np.uint32) << np.uint32(_BLOCK_BITS)) + offsets
 
 
 def num_codes(level: int) -> int:
     """Return the number above the codes of a level."""
-    return int(_layout(level)[1][-1]) if level else 1 << 32
+    if level == 0:
+        return 1 << 32
+    return _layout(level)[2].size << (_BLOCK_BITS - level)
 
 
 def sufficient_level(keys: np.ndarray, limit: int) -> int:

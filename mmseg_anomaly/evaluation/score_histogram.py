@@ -55,10 +55,10 @@ class ScoreCounts:
 
 
 class ScoreHistogram:
-    """Counts of distinct scores in 25 MB (33 MB beyond 2**32 pixels).
+    """Counts of distinct scores in 30 MB (38 MB beyond 2**32 pixels).
 
-    The work on them takes 25 MB more at times, for any number of images of
-    any size.
+    Raising the level takes 25 MB more for a moment; neither grows with the
+    number of images or their size.
 
     Args:
         max_distinct: Most cells before the level rises, up to 655360. A
