@@ -120,7 +120,7 @@ class AnomalyLocalVisualizer(SegLocalVisualizer):
                        step: int = 0,
                        with_labels: bool = True,
                        with_image: bool = True) -> None:
-        """Draw a sample; show it, write it to a file or to the backends.
+        """Draw a sample; write it to a file or to the backends.
 
         Args:
             name: Identifier of the picture.
@@ -129,7 +129,7 @@ class AnomalyLocalVisualizer(SegLocalVisualizer):
                 ``pred_anomaly_map``, each (1, H, W).
             draw_gt: Whether to draw the ground truth.
             draw_pred: Whether to draw classes and heat map.
-            show: Open a window instead of writing.
+            show: Open a window as well.
             wait_time: Seconds the window stays; 0 waits for a key.
             out_file: Write there instead of to the backends.
             step: Step the backends file the picture under.
@@ -142,12 +142,12 @@ class AnomalyLocalVisualizer(SegLocalVisualizer):
         drawn = self.draw(image, data_sample or SegDataSample(), draw_gt,
                           draw_pred, with_labels, with_image)
         self.set_image(drawn)
-        if show:
-            self.show(drawn, win_name=name, wait_time=wait_time)
-        elif out_file is not None:
+        if out_file is not None:
             mmcv.imwrite(mmcv.rgb2bgr(drawn), out_file)
         else:
             self.add_image(name, drawn, step)
+        if show:
+            self.show(drawn, win_name=name, wait_time=wait_time)
 
     def draw(self,
              image: np.ndarray,

@@ -99,13 +99,21 @@ def test_add_datasample__writes_a_file(visualizer, tmp_path):
     assert np.array_equal(visualizer.get_image(), expected)
 
 
-def test_add_datasample__shows_instead_of_writing(visualizer, monkeypatch):
+def test_add_datasample__shows_and_writes(visualizer, tmp_path, monkeypatch):
     shown = []
     monkeypatch.setattr(
         visualizer, 'show',
         lambda drawn, win_name, wait_time: shown.append((win_name, wait_time)))
-    visualizer.add_datasample('a', image(), show=True, wait_time=2)
+    path = tmp_path / 'a.png'
+    visualizer.add_datasample(
+        'a', image(), show=True, wait_time=2, out_file=str(path))
     assert shown == [('a', 2)]
+    assert path.is_file()
+    added = []
+    monkeypatch.setattr(
+        visualizer, 'add_image', lambda name, *_: added.append(name))
+    visualizer.add_datasample('b', image(), show=True)
+    assert added == ['b']
 
 
 @pytest.mark.parametrize('rank, tags', [(0, ['a']), (1, [])])

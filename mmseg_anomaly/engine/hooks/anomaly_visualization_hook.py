@@ -31,7 +31,7 @@ class AnomalyVisualizationHook(Hook):
             ``--show-dir``.
         interval: Validation draws every so many images of the dataset, the
             same in each validation. Testing draws all, as MMSeg does.
-        show: Open windows instead of writing to the backends.
+        show: Open windows besides writing to the backends.
         wait_time: Seconds a window stays; 0 waits for a key.
 
     Raises:
