@@ -166,26 +166,6 @@ def total_weight(origins: Sequence[tuple[int, int]], size_hw: Sequence[int],
     return total
 
 
-def stitch(windows: Tensor, origins: Sequence[tuple[int, int]],
-           size_hw: Sequence[int], weight: Tensor) -> Tensor:
-    """Average windows into one map: ``sum(weight * x) / sum(weight)``.
-
-    Args:
-        windows: (N, c, h, w), any floating dtype.
-        origins: N pairs ``(y, x)`` that together cover the image.
-        size_hw: Size of the image.
-        weight: (h, w) float32 > 0, see :func:`window_weight`.
-
-    Returns:
-        (c, H, W) float32.
-    """
-    total = windows.new_zeros((windows.shape[1], *size_hw),
-                              dtype=torch.float32)
-    for values, origin in zip(windows, origins, strict=True):
-        add_window(total, values, origin, weight)
-    return total / total_weight(origins, size_hw, weight)
-
-
 def stitch_windows(inputs: Tensor,
                    forward: Callable[[Tensor, list[int]], dict[str, Tensor]],
                    window_hw: Sequence[int],
@@ -195,6 +175,7 @@ def stitch_windows(inputs: Tensor,
                    batch_size: int = 4) -> dict[str, Tensor]:
     """Run a function on the windows of images and stitch what it returns.
 
+    Where windows overlap a pixel is ``sum(weight * x) / sum(weight)``.
     Windows larger than the images see zeros below and to the right, and
     what they return there is cut off.
 

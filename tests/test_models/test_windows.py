@@ -7,7 +7,6 @@ import torch
 
 from mmseg_anomaly.models.windows import (
     even_starts,
-    stitch,
     stitch_windows,
     strided_starts,
     total_weight,
@@ -104,9 +103,6 @@ def test_window_weight__hann_by_hand():
 def test_window_weight__hann_keeps_corners():
     weight = window_weight((1024, 1024), 'hann')
     assert weight.min() > 0
-    ones = stitch(torch.ones(1, 1, 1024, 1024), [(0, 0)], (1024, 1024),
-                  weight)
-    torch.testing.assert_close(ones, torch.ones(1, 1024, 1024))
 
 
 def test_window_weight__refuses_unknown_kinds():
@@ -114,24 +110,36 @@ def test_window_weight__refuses_unknown_kinds():
         window_weight((2, 2), 'gauss')
 
 
+def _replay(values):
+    """Return the windows in turn, whatever they are computed from."""
+    remaining = iter(torch.as_tensor(values))
+
+    def forward(windows, _):
+        return {'value': torch.stack([next(remaining) for _ in windows])}
+
+    return forward
+
+
 @pytest.mark.parametrize('kind', ['uniform', 'hann'])
 @pytest.mark.parametrize('size_hw', [(32, 32), (40, 90), (33, 65)])
 @pytest.mark.parametrize('stride_hw', STRIDES)
-def test_stitch__of_ones_is_ones(kind, size_hw, stride_hw):
-    origins = window_origins(size_hw, (32, 32), stride_hw)
-    windows = torch.ones(len(origins), 2, 32, 32)
-    stitched = stitch(windows, origins, size_hw,
-                      window_weight((32, 32), kind))
-    torch.testing.assert_close(stitched, torch.ones(2, *size_hw))
+def test_stitch_windows__of_ones_is_ones(kind, size_hw, stride_hw):
+    stitched = stitch_windows(
+        torch.zeros(1, 3, *size_hw),
+        lambda windows, _: {'value': torch.ones(len(windows), 2, 32, 32)},
+        (32, 32), stride_hw=stride_hw, weight_kind=kind, batch_size=100)
+    torch.testing.assert_close(
+        stitched['value'], torch.ones(1, 2, *size_hw))
 
 
-def test_stitch__weighted_mean_by_hand():
-    # one row of 3 pixels, windows of 2 with weights 1 and 3
-    windows = torch.tensor([[[[1., 3.]]], [[[5., 7.]]]])
-    stitched = stitch(windows, [(0, 0), (0, 1)], (1, 3),
-                      torch.tensor([[1., 3.]]))
-    expected = [1., (3 * 3 + 1 * 5) / 4, 7.]
-    assert stitched[0, 0].tolist() == expected
+def test_stitch_windows__weighted_mean_by_hand():
+    # one row of 4 pixels, windows of 3 with Hann weights 1/4, 1 and 1/4
+    windows = [[[[1., 3., 5.]]], [[[7., 9., 11.]]]]
+    stitched = stitch_windows(torch.zeros(1, 3, 1, 4), _replay(windows),
+                              (1, 3), weight_kind='hann')
+    expected = [1., (3 + 7 / 4) / 1.25, (5 / 4 + 9) / 1.25, 11.]
+    torch.testing.assert_close(
+        stitched['value'].flatten(), torch.tensor(expected))
 
 
 def test_total_weight__counts_uniform_windows():
@@ -139,19 +147,18 @@ def test_total_weight__counts_uniform_windows():
     assert total.tolist() == [[[1., 2., 1.]]]
 
 
-def test_stitch__equals_the_reference(reference_dir):
+def test_stitch_windows__equals_the_reference(reference_dir):
     arrays = np.load(reference_dir / 'F_windowing.npz')
     for source in ('crop_logits', 'chain_crop_per_pixel'):
         name = 'stitched' if source == 'crop_logits' else 'chain_stitched'
         for image, resized in enumerate([(32, 72), (64, 32)]):
             mine = arrays['origins'][:, 0] == image
-            stitched = stitch(
-                torch.from_numpy(arrays[source][mine]),
-                window_origins(resized, (32, 32)), resized,
-                window_weight((32, 32), 'uniform'))
+            stitched = stitch_windows(
+                torch.zeros(1, 3, *resized), _replay(arrays[source][mine]),
+                (32, 32), batch_size=2)['value']
             expected = arrays[f'{name}{image}']
             full = torch.nn.functional.interpolate(
-                stitched[None], expected.shape[1:], mode='bilinear')[0]
+                stitched, expected.shape[1:], mode='bilinear')[0]
             np.testing.assert_allclose(full, expected, atol=1e-5)
             if name == 'chain_stitched':
                 np.testing.assert_array_equal(
