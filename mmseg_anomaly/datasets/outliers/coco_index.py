@@ -2,6 +2,7 @@
 
 Shape letters: I images, N instances, M bytes of run lengths.
 """
+import json
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import redirect_stdout
@@ -15,6 +16,11 @@ from pycocotools.coco import COCO
 
 ROAD_CATEGORIES = ('person', 'bicycle', 'car', 'motorcycle', 'bus', 'train',
                    'truck', 'traffic light', 'stop sign')
+_REQUIRED_KEYS = {
+    'images': ('id', 'file_name', 'height', 'width'),
+    'categories': ('id', 'name'),
+    'annotations': ('id', 'image_id', 'category_id'),
+}
 
 
 class CocoIndex(NamedTuple):
@@ -72,9 +78,10 @@ def read_coco_index(
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file holds no segmentation, a denied category is
-            unknown, a run length mask does not fit its image, or an
-            annotation refers to an image the file does not list.
+        ValueError: If the file is no json, lacks a key or holds no
+            segmentation, a denied category is unknown, a segmentation is
+            malformed or does not fit its image, or an annotation refers to
+            an image or a category the file does not list.
     """
     coco = _load_coco(ann_file)
     _check_annotations(coco, ann_file)
@@ -101,8 +108,31 @@ def _load_coco(ann_file: Path) -> COCO:
         raise FileNotFoundError(
             f'`ann_file` must be a COCO json, but there is no {ann_file}; '
             'check `data_root` and `ann_file`')
+    try:
+        content = json.loads(ann_file.read_bytes())
+    except ValueError as error:  # no json, or no text at all
+        raise ValueError(f'{ann_file} cannot be read as json: {error}; copy '
+                         'or download it again') from error
+    if not isinstance(content, dict):
+        raise ValueError(f'{ann_file} must hold a COCO dict, got a '
+                         f'{type(content).__name__}')
+    for part, keys in _REQUIRED_KEYS.items():
+        _check_keys(content.get(part, []), part, keys, ann_file)
+    coco = COCO()
+    coco.dataset = content
     with redirect_stdout(StringIO()):  # pycocotools reports by print
-        return COCO(str(ann_file))
+        coco.createIndex()
+    return coco
+
+
+def _check_keys(items: list[dict], part: str, keys: tuple[str, ...],
+                ann_file: Path) -> None:
+    for row, item in enumerate(items):
+        missing = [key for key in keys if key not in item]
+        if missing:
+            raise ValueError(
+                f'{part}[{row}] of {ann_file} (id {item.get("id")}) has no '
+                f'{missing}; repair the file')
 
 
 def _check_annotations(coco: COCO, ann_file: Path) -> None:
@@ -118,6 +148,11 @@ def _check_annotations(coco: COCO, ann_file: Path) -> None:
                 f'annotation {annotation["id"]} of {ann_file} belongs to '
                 f'image {annotation["image_id"]}, which the file does not '
                 'list under `images`; repair the file')
+        if annotation['category_id'] not in coco.cats:
+            raise ValueError(
+                f'annotation {annotation["id"]} of {ann_file} has the '
+                f'category_id {annotation["category_id"]}, which the file '
+                'does not list under `categories`; repair the file')
 
 
 def _category_ids(coco: COCO, names: Sequence[str],
@@ -155,7 +190,26 @@ def _reason_to_drop(annotation: dict, denied_ids: set[int],
 def _to_rle(coco: COCO, annotation: dict, ann_file: Path) -> dict:
     if isinstance(annotation['segmentation'], dict):
         _check_run_lengths(coco, annotation, ann_file)
-    return coco.annToRLE(annotation)
+        return coco.annToRLE(annotation)
+    polygons = _polygons_with_area(annotation, ann_file)
+    return coco.annToRLE({**annotation, 'segmentation': polygons})
+
+
+def _polygons_with_area(annotation: dict,
+                        ann_file: Path) -> list[list[float]]:
+    segmentation = annotation['segmentation']
+    is_valid = isinstance(segmentation, list) and all(
+        isinstance(polygon, list) and len(polygon) % 2 == 0
+        and set(map(type, polygon)) <= {int, float}
+        for polygon in segmentation)
+    # a stray point or line beside a polygon covers nothing
+    polygons = is_valid and [part for part in segmentation if len(part) >= 6]
+    if not polygons:
+        raise ValueError(
+            f'the segmentation of annotation {annotation["id"]} of '
+            f'{ann_file} must be polygons [x, y, x, y, ...] of at least '
+            f'three points, got {str(segmentation):.80}; repair the file')
+    return polygons
 
 
 def _check_run_lengths(coco: COCO, annotation: dict, ann_file: Path) -> None:

@@ -189,6 +189,65 @@ def test_annotation_of_an_unlisted_image__is_refused(make_coco):
         open_source(root)
 
 
+def test_annotation_of_an_unlisted_category__is_refused(make_coco):
+    root = make_coco([RABBIT])
+    edit_json(root, lambda coco: coco['annotations'][0].update(category_id=7))
+    with pytest.raises(ValueError, match='100 of .*json has the category_id '
+                       '7, which'):
+        open_source(root)
+
+
+@pytest.mark.parametrize('segmentation', [
+    [[1, 2, 30, 40]],
+    [[1, 2, 30, 2, 30, 40, 1]],
+    [1, 2, 30, 2, 30, 40],
+    [['a', 'b', 'c', 'd', 'e', 'f']],
+    'polygon',
+])
+def test_malformed_polygon__is_named(make_coco, segmentation):
+    root = make_coco([{**RABBIT, 'box': (0, 0, 9, 9)}])
+    edit_json(root, lambda coco: coco['annotations'][0].update(
+        segmentation=segmentation))
+    with pytest.raises(ValueError, match='annotation 100 of .*json must be '
+                       'polygons'):
+        open_source(root)
+
+
+def test_line_beside_a_polygon__covers_nothing(make_coco):
+    root = make_coco([RABBIT])
+    edit_json(root, lambda coco: coco['annotations'][0]['segmentation'].insert(
+        0, [0, 0, 70, 50]))
+    np.testing.assert_array_equal(
+        open_source(root)[0].alpha, np.full((25, 30), 255))
+
+
+@pytest.mark.parametrize('content', [b'', b'{"images": [', b'\x89PNG\xff'])
+def test_broken_json__is_named(make_coco, content):
+    root = make_coco([RABBIT])
+    (root / 'instances.json').write_bytes(content)
+    with pytest.raises(ValueError, match='instances.json cannot be read'):
+        open_source(root)
+
+
+def test_json_of_something_else__is_refused(make_coco):
+    root = make_coco([RABBIT])
+    (root / 'instances.json').write_text('[]')
+    with pytest.raises(ValueError, match='a COCO dict, got a list'):
+        open_source(root)
+
+
+@pytest.mark.parametrize('part, key', [
+    ('images', 'height'), ('categories', 'name'), ('annotations', 'image_id'),
+    ('annotations', 'category_id')
+])
+def test_missing_key__is_named(make_coco, part, key):
+    root = make_coco([RABBIT])
+    edit_json(root, lambda coco: coco[part][0].pop(key))
+    with pytest.raises(ValueError, match=rf"{part}\[0\] of .*json \(id "
+                       rf"\d+\) has no \['{key}'\]"):
+        open_source(root)
+
+
 def test_data_prefix__takes_one_key(make_coco):
     with pytest.raises(ValueError, match=r'dict\(img_path=...\), got'):
         open_source(make_coco([RABBIT]), data_prefix=dict(img='images'))
