@@ -1,14 +1,15 @@
 """CamVid, the eleven class version of the SegNet tutorial."""
 from collections.abc import Sequence
 
-from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
 from mmseg_anomaly.labels import IGNORE_INDEX
 
+from .folder_dataset import FolderDataset
+
 
 @DATASETS.register_module()
-class CamVidDataset(BaseSegDataset):
+class CamVidDataset(FolderDataset):
     """CamVid: 480x360 video frames from a car, eleven classes.
 
     Layout: ``images/{train,val,test}/*.jpg`` and

@@ -34,7 +34,8 @@ class StaticAnomalyDataset(BaseSegDataset):
 
     Raises:
         FileNotFoundError: If the manifest or a file it lists is missing.
-        ValueError: If ``reduce_zero_label`` is set or classes differ.
+        ValueError: If ``reduce_zero_label`` is set, classes differ or the
+            manifest lists no image.
     """
 
     def __init__(self,
@@ -59,6 +60,9 @@ class StaticAnomalyDataset(BaseSegDataset):
         self._names = [
             (item['image'], item['annotation']) for item in manifest['images']
         ]
+        if not self._names:
+            raise ValueError(f'{MANIFEST_NAME} of {data_root} lists no '
+                             'image; make the set again')
         super().__init__(
             data_root=data_root, metainfo=metainfo,
             data_prefix=dict(img_path='', seg_map_path=''), **kwargs)

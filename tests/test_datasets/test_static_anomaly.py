@@ -79,3 +79,11 @@ def test_missing_file__is_named(folder, name):
     (folder / name).unlink()
     with pytest.raises(FileNotFoundError, match=name):
         StaticAnomalyDataset(str(folder))
+
+
+def test_manifest_without_images__is_refused(folder):
+    manifest = json.loads((folder / 'manifest.json').read_text())
+    (folder / 'manifest.json').write_text(json.dumps({**manifest,
+                                                      'images': []}))
+    with pytest.raises(ValueError, match='manifest.json of .* no image'):
+        StaticAnomalyDataset(str(folder))

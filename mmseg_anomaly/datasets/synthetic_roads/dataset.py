@@ -1,12 +1,12 @@
 """The generated road world as a dataset."""
-from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
+from ..folder_dataset import FolderDataset
 from .classes import CLASSES, PALETTE
 
 
 @DATASETS.register_module()
-class SyntheticRoadsDataset(BaseSegDataset):
+class SyntheticRoadsDataset(FolderDataset):
     """Drawn road scenes: eight classes, strange objects as 254.
 
     ``tools/dataset_converters/synthetic_roads.py`` writes the files:
