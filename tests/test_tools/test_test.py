@@ -79,9 +79,9 @@ def test_tta__needs_a_pipeline(tiny_config, run_tool, checkpoint):
 def test_show_dir__leaves_a_picture_of_each_image(
         tiny_config, tmp_path, run_tool, checkpoint):
     run_tool('test', tiny_config, checkpoint, '--work-dir', tmp_path / 'work',
-             '--show-dir', 'painted', '--cfg-options',
-             'default_hooks.visualization.interval=1')
-    assert list(tmp_path.glob('painted/**/*.png'))
+             '--show-dir', 'painted')
+    names = sorted(path.name for path in tmp_path.glob('painted/**/*.png'))
+    assert names == [f'test_{i:05d}_{i}_0.png' for i in range(5)]
 
 
 def test_show_dir__needs_the_hook(tiny_config, run_tool, checkpoint):
