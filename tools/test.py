@@ -30,14 +30,19 @@ def enable_visualization(cfg: Config, args: argparse.Namespace) -> None:
     """Turn the visualization hook on.
 
     Raises:
-        ValueError: If the config has none.
+        ValueError: If the config has none, or no visualizer to hand to.
     """
-    hook = cfg.default_hooks.get('visualization')
+    hook = (cfg.get('default_hooks') or {}).get('visualization')
     if hook is None:
         raise ValueError(
             '--show and --show-dir need a `visualization` entry in '
             '`default_hooks`: add '
             'visualization=dict(type="AnomalyVisualizationHook").')
+    if cfg.get('visualizer') is None:
+        raise ValueError(
+            '--show and --show-dir need a `visualizer` in the config: add '
+            'visualizer=dict(type="AnomalyLocalVisualizer", '
+            'vis_backends=[dict(type="LocalVisBackend")]).')
     hook.draw = True
     if args.show:
         hook.show = True

@@ -84,7 +84,27 @@ def test_show_dir__leaves_a_picture_of_each_image(
     assert names == [f'test_{i:05d}_{i}_0.png' for i in range(5)]
 
 
-def test_show_dir__needs_the_hook(tiny_config, run_tool, checkpoint):
-    with pytest.raises(ValueError, match='need a `visualization` entry'):
-        run_tool('test', tiny_config, checkpoint, '--show-dir', 'painted',
-                 '--cfg-options', 'default_hooks.visualization=None')
+@pytest.mark.parametrize(('removed', 'message'), [
+    ('default_hooks.visualization', 'need a `visualization` entry'),
+    ('default_hooks', 'need a `visualization` entry'),
+    ('visualizer', 'need a `visualizer` in the config')])
+def test_show_dir__names_what_the_config_lacks(
+        removed, message, tiny_config, run_tool):
+    with pytest.raises(ValueError, match=message):
+        run_tool('test', tiny_config, 'unread.pth', '--show-dir', 'painted',
+                 '--cfg-options', f'{removed}=None')
+
+
+@pytest.mark.parametrize('missing', ['default_hooks', 'visualizer'])
+def test_show__without_default_runtime(missing, tmp_path, run_tool):
+    entries = {
+        'default_hooks': {'visualization':
+                          {'type': 'AnomalyVisualizationHook'}},
+        'visualizer': {'type': 'AnomalyLocalVisualizer'}
+    }
+    del entries[missing]
+    config = tmp_path / 'bare.py'
+    config.write_text(
+        ''.join(f'{key} = {value}\n' for key, value in entries.items()))
+    with pytest.raises(ValueError, match='--show and --show-dir need a'):
+        run_tool('test', config, 'unread.pth', '--show')
