@@ -1,12 +1,24 @@
 """Safe reading wherever MMEngine loads, and a strict comparison of keys."""
+import difflib
+import hashlib
+import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import torch
-from mmengine.dist import barrier, get_dist_info
+from mmengine.dist import barrier, is_distributed
 from mmengine.runner import CheckpointLoader
+from mmengine.runner.checkpoint import (
+    _get_mmengine_home,
+    _process_mmcls_checkpoint,
+    get_deprecated_model_names,
+    get_external_models,
+    get_mmcls_models,
+    get_torchvision_models,
+)
 from torch import Tensor, nn
 
 from ..safe_loading import MapLocation, load_from_local
@@ -18,7 +30,7 @@ CheckpointLoader.register_scheme('', load_from_local, force=True)
 @CheckpointLoader.register_scheme(prefixes=('http://', 'https://'), force=True)
 def load_from_http(filename: str,
                    map_location: MapLocation = None) -> dict[str, Any]:
-    """Download a checkpoint once, then read it as a local one.
+    """Download a checkpoint once a machine, then read it as a local one.
 
     Args:
         filename: Address of the file.
@@ -27,13 +39,67 @@ def load_from_http(filename: str,
     Returns:
         The checkpoint as it was saved.
     """
-    folder = Path(torch.hub.get_dir()) / 'checkpoints'
-    path = folder / Path(filename.partition('?')[0]).name
-    if get_dist_info()[0] == 0 and not path.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
+    path = _cached_path(filename)
+    # Every launcher leaves LOCAL_RANK; a file appears only when complete.
+    is_first = not is_distributed() or os.getenv('LOCAL_RANK', '0') == '0'
+    if is_first and not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(filename, str(path))
     barrier()
     return load_from_local(path, map_location)
+
+
+def _cached_path(url: str) -> Path:
+    """Where a download is kept; files of one name have different addresses."""
+    name = Path(urlsplit(url).path)
+    digest = hashlib.sha256(url.encode()).hexdigest()[:16]
+    folder = Path(torch.hub.get_dir()) / 'checkpoints'
+    return folder / f'{name.stem}-{digest}{name.suffix}'
+
+
+@CheckpointLoader.register_scheme(
+    prefixes=('modelzoo://', 'torchvision://'), force=True)
+def load_from_torchvision(filename: str,
+                          map_location: MapLocation = None) -> dict[str, Any]:
+    """Load torchvision's weights by their name in MMEngine's list."""
+    return load_from_http(_look_up(filename, get_torchvision_models()),
+                          map_location)
+
+
+@CheckpointLoader.register_scheme(
+    prefixes=('open-mmlab://', 'openmmlab://'), force=True)
+def load_from_openmmlab(filename: str,
+                        map_location: MapLocation = None) -> dict[str, Any]:
+    """Load OpenMMLab's weights by their name in MMEngine's list.
+
+    Names that are out of use stand for their successors. MMEngine's home
+    (`MMENGINE_HOME`) may add names, for files below it too.
+    """
+    scheme, _, name = filename.partition('://')
+    name = get_deprecated_model_names().get(name, name)
+    address = _look_up(f'{scheme}://{name}', get_external_models())
+    if address.startswith(('http://', 'https://')):
+        return load_from_http(address, map_location)
+    return load_from_local(Path(_get_mmengine_home(), address), map_location)
+
+
+@CheckpointLoader.register_scheme(prefixes='mmcls://', force=True)
+def load_from_mmcls(filename: str,
+                    map_location: MapLocation = None) -> dict[str, Any]:
+    """Load the backbone of one of mmcls' models by its name."""
+    return _process_mmcls_checkpoint(load_from_http(
+        _look_up(filename, get_mmcls_models()), map_location))
+
+
+def _look_up(filename: str, addresses: Mapping[str, str]) -> str:
+    name = filename.partition('://')[2]
+    if name not in addresses:
+        near = difflib.get_close_matches(name, addresses)
+        raise KeyError(
+            f'MMEngine knows no checkpoint `{filename}`: correct the name'
+            f'{" (near ones: " + ", ".join(near) + ")" if near else ""}, or '
+            'give a path or an http address.')
+    return addresses[name]
 
 
 def load_state_dict_strictly(model: nn.Module,

@@ -1,6 +1,8 @@
 """How MMEngine loads a checkpoint, and what its keys must be."""
+import contextlib
 import os
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.utils.data import DataLoader
 
+from mmseg_anomaly.engine import checkpoint
 from mmseg_anomaly.engine.checkpoint import (
     load_from_http,
     load_from_local,
@@ -91,21 +94,92 @@ def test_load__reads_safetensors(tmp_path):
         load_from_local(tmp_path / 'a.safetensors', {})
 
 
-def test_load_from_http__downloads_once_and_reads_safely(
-        tmp_path, monkeypatch):
-    downloads = []
+@pytest.fixture
+def downloads(tmp_path, monkeypatch):
+    """Addresses that are downloaded; each file holds its own address."""
+    addresses = []
 
     def download(url: str, path: str) -> None:
-        downloads.append(url)
-        torch.save(dict(a=1, x=Calls(os.getcwd)), path)
+        addresses.append(url)
+        torch.save(dict(url=url), path)
 
     monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path))
     monkeypatch.setattr(torch.hub, 'download_url_to_file', download)
-    for _ in range(2):
-        with pytest.raises(pickle.UnpicklingError, match='posix.getcwd'):
-            load_from_http('https://example.org/a.pth?version=1')
-    assert downloads == ['https://example.org/a.pth?version=1']
-    assert (tmp_path / 'checkpoints' / 'a.pth').is_file()
+    monkeypatch.setenv('MMENGINE_HOME', str(tmp_path))
+    return addresses
+
+
+def test_load_from_http__downloads_once_and_reads_safely(
+        tmp_path, downloads):
+    url = 'https://example.org/a.pth?version=1'
+    assert load_from_http(url) == load_from_http(url) == dict(url=url)
+    assert downloads == [url]
+    file, = (tmp_path / 'checkpoints').iterdir()
+    assert file.name.startswith('a-')
+    torch.save(Calls(os.getcwd), file)
+    with pytest.raises(pickle.UnpicklingError, match='posix.getcwd'):
+        load_from_http(url)
+
+
+def test_load_from_http__keeps_files_of_one_name_apart(downloads):
+    urls = [f'https://example.org/{name}/model.pth' for name in 'ab']
+    assert [load_from_http(url)['url'] for url in urls] == urls
+
+
+@pytest.mark.parametrize(('rank', 'expected'), [('0', 1), ('1', 0)])
+def test_load_from_http__downloads_by_the_first_of_a_machine(
+        rank, expected, downloads, monkeypatch):
+    monkeypatch.setattr(checkpoint, 'is_distributed', lambda: True)
+    monkeypatch.setenv('RANK', '5')
+    monkeypatch.setenv('LOCAL_RANK', rank)
+    with contextlib.suppress(FileNotFoundError):
+        load_from_http('https://example.org/a.pth')
+    assert len(downloads) == expected
+
+
+def test_load_from_http__ignores_the_rank_of_a_single_process(
+        downloads, monkeypatch):
+    monkeypatch.setenv('LOCAL_RANK', '1')
+    load_from_http('https://example.org/a.pth')
+    assert len(downloads) == 1
+
+
+@pytest.mark.parametrize('name', [
+    'torchvision://resnet18', 'modelzoo://resnet18',
+    'open-mmlab://resnet50_v1c', 'openmmlab://resnet50_v1c'])
+def test_scheme__downloads_and_reads_safely(name, tmp_path, downloads):
+    loaded = CheckpointLoader.load_checkpoint(name)
+    assert [loaded['url']] == downloads
+    assert Path(loaded['url']).name.startswith(name.rpartition('/')[2])
+    file, = (tmp_path / 'checkpoints').iterdir()
+    torch.save(Calls(os.getcwd), file)
+    with pytest.raises(pickle.UnpicklingError, match='posix.getcwd'):
+        CheckpointLoader.load_checkpoint(name)
+
+
+def test_scheme__mmcls_gives_the_backbone(tmp_path, downloads):
+    CheckpointLoader.load_checkpoint('mmcls://vgg11')
+    file, = (tmp_path / 'checkpoints').iterdir()
+    torch.save(dict(state_dict={'backbone.a': 1, 'head.b': 2}), file)
+    loaded = CheckpointLoader.load_checkpoint('mmcls://vgg11')
+    assert loaded == dict(state_dict=dict(a=1))
+    assert len(downloads) == 1
+
+
+def test_scheme__openmmlab_finds_local_files_and_successors(
+        tmp_path, downloads):
+    (tmp_path / 'open_mmlab.json').write_text('{"mine": "mine.pth"}')
+    torch.save(dict(a=1), tmp_path / 'mine.pth')
+    load = CheckpointLoader.load_checkpoint
+    assert load('open-mmlab://mine') == dict(a=1)
+    assert load('open-mmlab://resnet50_caffe') == load(
+        'open-mmlab://detectron/resnet50_caffe')
+    assert len(downloads) == 1
+
+
+def test_scheme__names_near_names(downloads):
+    with pytest.raises(KeyError, match='torchvision://resnt18`.* resnet18'):
+        CheckpointLoader.load_checkpoint('torchvision://resnt18')
 
 
 def test_resume__reads_what_mmengine_wrote(tmp_path):
