@@ -1,4 +1,5 @@
 """The pipelines of the base configs run on files laid out as they expect."""
+import json
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,7 @@ FOLDER = Path(__file__).parents[2] / 'configs/_base_/datasets'
 CITYSCAPES = ('leftImg8bit/{}/a/a_leftImg8bit.png',
               'gtFine/{}/a/a_gtFine_labelTrainIds.png')
 LAYOUTS = {
+    'cityscapes_512x1024': CITYSCAPES,
     'cityscapes_640x640': CITYSCAPES,
     'cityscapes_1024x1024': CITYSCAPES,
     'camvid_352x480': ('images/{}/a.jpg', 'annotations/{}/a.png'),
@@ -55,9 +57,39 @@ def test_test_pipeline__resizes_the_image_alone(config_and_root):
     cfg, root = config_and_root
     sample = _sample(cfg.val_dataloader.dataset, root)
     height, width = sample['inputs'].shape[1:]
+    assert sample['data_samples'].gt_sem_seg.shape == (60, 100)
+    if _keeps_the_size(cfg):
+        assert (height, width) == (60, 100)
+        return
     assert height >= cfg.crop_size[0] and width >= cfg.crop_size[1]
     assert height == cfg.crop_size[0] or width == cfg.crop_size[1]
-    assert sample['data_samples'].gt_sem_seg.shape == (60, 100)
+
+
+def test_static_set__goes_through_the_test_pipeline(config_and_root):
+    cfg, root = config_and_root
+    dataset_cfg = cfg.test_dataloader.dataset
+    if dataset_cfg.type != 'StaticAnomalyDataset':
+        pytest.skip('this config tests on its own anomaly images')
+    image, label = (name.format('val') for name in _layout_of(cfg))
+    stored = np.full((60, 100), 254, np.uint8)
+    cv2.imwrite(str(root / label), stored)
+    metainfo = DATASETS.get(cfg.dataset_type).METAINFO
+    (root / 'manifest.json').write_text(json.dumps(dict(
+        metainfo, images=[dict(image=image, annotation=label)])))
+    sample = _sample(dataset_cfg, root)
+    seg_label = sample['data_samples'].gt_sem_seg
+    assert seg_label.shape == (60, 100)
+    assert (seg_label.data == 254).all()
+    assert dataset_cfg.pipeline == cfg.val_dataloader.dataset.pipeline
+
+
+def _keeps_the_size(cfg):
+    return all(step.type != 'ResizeToWindow'
+               for step in cfg.val_dataloader.dataset.pipeline)
+
+
+def _layout_of(cfg):
+    return LAYOUTS[Path(cfg.filename).stem]
 
 
 def test_pipelines__check_labels_of_every_class(config_and_root):
