@@ -41,6 +41,15 @@ class LoadCheckedAnnotations(LoadAnnotations):
         ...     dict(type='LoadCheckedAnnotations', num_classes=19),
         ...     dict(type='PackSegInputs'),
         ... ]
+
+        `mmseg.apis.inference_model` drops MMSeg's own loader only; for
+        images without labels leave this one out too:
+
+        >>> model = init_model('config.py', 'checkpoint.pth')
+        >>> model.cfg.test_pipeline = [
+        ...     step for step in model.cfg.test_pipeline
+        ...     if step['type'] != 'LoadCheckedAnnotations']
+        >>> result = inference_model(model, 'street.png')
     """
 
     def __init__(self,
