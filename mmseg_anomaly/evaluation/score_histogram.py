@@ -207,5 +207,6 @@ def _valid_pixels(scores: np.ndarray, labels: np.ndarray,
                          'its weights')
     if labels.size and (labels.max() > 1 or labels.min() < 0):
         raise ValueError(f'anomaly labels of {source} must be 0, 1 or '
-                         f'{IGNORE_LABEL}, got {labels.max()}')
+                         f'{IGNORE_LABEL}, got {np.unique(labels).tolist()}; '
+                         'split stored labels with labels.split_outliers')
     return scores, labels
