@@ -59,32 +59,33 @@ def semantic_evidence(
             evidence = torch.einsum('bqc,bqhw->bchw', weights,
                                     mask_logits.sigmoid())
         else:
-            evidence = torch.stack([
-                _enlarged(*image, tuple(size))
-                for image in zip(weights, mask_logits, strict=True)
-            ])
+            evidence = weights.new_empty(
+                (len(weights), weights.shape[2], *size))
+            for image, masks in enumerate(mask_logits):
+                _fill_enlarged(evidence[image], weights[image], masks)
     num_classes = known_probs.shape[-1]
     seg_logits, eam, no_object = evidence.split([num_classes, 1, 1], dim=1)
     return dict(seg_logits=seg_logits, eam=eam, no_object=no_object)
 
 
-def _enlarged(weights: Tensor, mask_logits: Tensor,
-              size: tuple[int, int]) -> Tensor:
-    """Evidence (c, H, W) of an image from (Q, c) and (Q, h', w')."""
-    max_rows = BAND_SIZE // (max(1, len(mask_logits)) * size[1])
-    evidence = []
-    for rows, height, kept in _bands(mask_logits.shape[1], size[0], max_rows):
+def _fill_enlarged(evidence: Tensor, weights: Tensor,
+                   mask_logits: Tensor) -> None:
+    """Fill (c, H, W) of an image from (Q, c) and (Q, h', w')."""
+    height, width = evidence.shape[1:]
+    max_rows = BAND_SIZE // (max(1, len(mask_logits)) * width)
+    for rows, seen, kept in _bands(mask_logits.shape[1], height, max_rows):
         # queries innermost: PyTorch enlarges all of them at once on a CPU
         band = mask_logits[None, :, rows].contiguous(
             memory_format=torch.channels_last)
-        band = F.interpolate(band, (height, size[1]), mode='bilinear')
-        masks = band[0, :, kept].sigmoid_()  # (Q, rows, W)
-        evidence.append(torch.einsum('qc,qhw->chw', weights, masks))
-    return torch.cat(evidence, dim=1)
+        size = seen.stop - seen.start, width
+        band = F.interpolate(band, size, mode='bilinear')[0]
+        masks = band[:, kept.start - seen.start:kept.stop - seen.start]
+        evidence[:, kept] = torch.einsum('qc,qhw->chw', weights,
+                                         masks.sigmoid_())
 
 
 def _bands(num_rows: int, num_enlarged: int,
-           max_rows: int) -> Iterator[tuple[slice, int, slice]]:
+           max_rows: int) -> Iterator[tuple[slice, slice, slice]]:
     """Cut a map into bands of rows that can be enlarged on their own.
 
     A band begins where a row begins in both resolutions. It reaches beyond
@@ -97,7 +98,7 @@ def _bands(num_rows: int, num_enlarged: int,
             until rows begin together again.
 
     Yields:
-        The rows of the map, their number when enlarged, and which of those
+        The rows of the map, the same as enlarged rows, and which of those
         to keep.
     """
     units = math.gcd(num_rows, num_enlarged)
@@ -106,5 +107,6 @@ def _bands(num_rows: int, num_enlarged: int,
     for start in range(0, units, step):
         stop = min(start + step, units)
         first, last = max(start - 1, 0), min(stop + 1, units)
-        yield (slice(first * small, last * small), (last - first) * large,
-               slice((start - first) * large, (stop - first) * large))
+        yield (slice(first * small, last * small),
+               slice(first * large, last * large),
+               slice(start * large, stop * large))
