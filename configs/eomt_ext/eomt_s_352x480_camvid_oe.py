@@ -1,4 +1,7 @@
-_base_ = ['./eomt_s_352x480_camvid_ft.py', '../_base_/datasets/coco_outliers.py']
+_base_ = [
+    './eomt_s_352x480_camvid_ft.py',
+    '../_base_/datasets/coco_outliers.py',
+]
 
 train_pipeline = [
     *_base_.train_pipeline[:2], _base_.outlier_paste,

@@ -9,8 +9,7 @@ from mmseg.registry import MODELS
 from timm.layers import resample_abs_pos_embed
 from torch import Tensor, nn
 
-from ..vit import (Arch, build_vit, freeze, materialize, run_block,
-                   split_depth)
+from ..vit import Arch, build_vit, freeze, materialize, run_block, split_depth
 from ..vit_weights import load_vit_weights
 
 
