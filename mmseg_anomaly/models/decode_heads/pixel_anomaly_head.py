@@ -121,15 +121,26 @@ class PixelAnomalyHead(BaseModule):
         Returns:
             L (B, 1, H, W), larger is more anomalous.
         """
-        with torch.no_grad():
-            prediction, patch_map = self.semantic_head.predict_with_features(
-                inputs)
-            size = self.semantic_head.input_size(inputs)
-            statistics = torch.cat([
-                pixel_statistics(semantic_evidence(one, size)['seg_logits'])
-                for one in _image_by_image(prediction)
-            ])
-        return self.mlp(statistics, patch_map)
+        return self.mlp(*self.observe(inputs))
+
+    @torch.no_grad()
+    def observe(self, inputs: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """Collect what the small network reads.
+
+        Args:
+            inputs: As in :meth:`forward`.
+
+        Returns:
+            The statistics (B, 4, H, W) and the patch tokens (B, D, h, w).
+        """
+        prediction, patch_map = self.semantic_head.predict_with_features(
+            inputs)
+        size = self.semantic_head.input_size(inputs)
+        statistics = torch.cat([
+            pixel_statistics(semantic_evidence(one, size)['seg_logits'])
+            for one in _image_by_image(prediction)
+        ])
+        return statistics, patch_map
 
     def loss(self, inputs: tuple[Tensor, Tensor],
              batch_data_samples: list[SegDataSample],
