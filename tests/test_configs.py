@@ -47,7 +47,8 @@ def write_manifest(data_root: str, num_classes: int) -> None:
     Path(data_root).mkdir(parents=True, exist_ok=True)
     classes = [f'class {index}' for index in range(num_classes)]
     Path(data_root, 'manifest.json').write_text(json.dumps(
-        dict(classes=classes, palette=[], images=[])))
+        dict(classes=classes, palette=[], images=[dict(
+            image='images/0.png', annotation='annotations/0.png')])))
 
 
 def build_dataset(cfg: dict, num_classes: int):
