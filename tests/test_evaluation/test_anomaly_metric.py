@@ -331,7 +331,7 @@ def test_two_processes__give_the_numbers_of_one(tmp_path, monkeypatch):
         subprocess.Popen([sys.executable, __file__, rank], cwd=tmp_path,
                          env=environment) for rank in '01'
     ]
-    assert [process.wait(timeout=300) for process in processes] == [0, 0]
+    assert [process.wait(timeout=900) for process in processes] == [0, 0]
     monkeypatch.setattr(score_histogram.ScoreHistogram.__init__,
                         '__defaults__', (600, ))
     for rank in (0, 1):
