@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from mmengine.dist import (
     all_gather_object,
     barrier,
@@ -16,14 +15,10 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 from mmseg.registry import METRICS
 from prettytable import PrettyTable
-from torch import Tensor
 
-from ..labels import split_outliers
 from .ranking_metrics import METRIC_NAMES, RankingMetrics, rank_pixels
 from .score_histogram import ScoreCounts, ScoreHistogram
-
-# Looking labels up is several times faster than splitting each image.
-_ANOMALY_OF_STORED = split_outliers(np.arange(256, dtype=np.uint8))[1]
+from .scored_sample import anomaly_label, anomaly_maps, image_name
 
 ScoredImage = tuple[str, np.ndarray, dict[str, np.ndarray]]
 ScorerResult = tuple[str, RankingMetrics]
@@ -120,15 +115,15 @@ class AnomalyMetric(BaseMetric):
                 pixel, or the scorers change between images.
         """
         for data_sample in data_samples:
-            maps = _anomaly_maps(data_sample)
+            maps = anomaly_maps(data_sample)
             if self.output_dir is not None:
                 self._write(data_sample['img_path'], next(iter(maps.values())))
             if not self.format_only:
                 self._protocol = data_sample.get('anomaly_protocol',
                                                  self._protocol)
                 self._num_processed += 1
-                self._accept(_name(data_sample),
-                             _anomaly_label(data_sample, maps), maps)
+                self._accept(image_name(data_sample),
+                             anomaly_label(data_sample, maps), maps)
 
     def _write(self, img_path: str, anomaly_map: np.ndarray) -> None:
         self.output_dir.mkdir(parents=True, exist_ok=True)
@@ -262,53 +257,3 @@ class AnomalyMetric(BaseMetric):
             missing = 'anomaly' if first.num_negatives else 'normal pixel'
             logger.warning(f'the test set has no {missing}: AuPRC, FPR95 and '
                            'AUROC are undefined (NaN, not 0)')
-
-
-def _name(data_sample: dict) -> str:
-    return data_sample.get('img_path', 'an image without img_path')
-
-
-def _anomaly_maps(data_sample: dict) -> dict[str, np.ndarray]:
-    """Return each scorer's map (H, W) float32, the first scorer first."""
-    scorers = data_sample.get('anomaly_scorers', ('', ))
-    keys = [f'anomaly_map_{scorer}' for scorer in scorers]
-    if len(keys) == 1:
-        keys = ['pred_anomaly_map']
-    for key in keys:
-        if key not in data_sample:
-            raise KeyError(f'the prediction of {_name(data_sample)} has no '
-                           f'`{key}`; use the segmentor '
-                           'SlideInferenceWithStitch with a scorer')
-    return {
-        scorer: _to_scores(data_sample[key]['data'])
-        for scorer, key in zip(scorers, keys, strict=True)
-    }
-
-
-def _to_scores(anomaly_map: Tensor) -> np.ndarray:
-    if anomaly_map.dtype in (torch.float16, torch.bfloat16):
-        anomaly_map = anomaly_map.float()  # exact
-    return anomaly_map.squeeze(0).cpu().numpy()
-
-
-def _anomaly_label(data_sample: dict,
-                   maps: dict[str, np.ndarray]) -> np.ndarray:
-    """Return 0, 1 and 255, (H, W) uint8."""
-    if 'gt_sem_seg' not in data_sample:
-        raise KeyError(f'{_name(data_sample)} comes without `gt_sem_seg`; '
-                       'load annotations in the pipeline, or set '
-                       '`format_only=True`')
-    seg_label = data_sample['gt_sem_seg']['data'].squeeze(0)
-    for scorer, anomaly_map in maps.items():
-        if anomaly_map.shape != tuple(seg_label.shape):
-            raise ValueError(
-                f'anomaly map {scorer} of {_name(data_sample)} must have '
-                f'the shape of its label {tuple(seg_label.shape)}, got '
-                f'{anomaly_map.shape}; load annotations after resizing, so '
-                'that they keep the original size')
-    low, high = seg_label.aminmax()
-    if low < 0 or high > 255:  # a cast to 8 bit would wrap
-        raise ValueError(f'the label of {_name(data_sample)} must lie in '
-                         f'[0, 255], got ids from {low} to {high}; load it '
-                         'with LoadCheckedAnnotations')
-    return _ANOMALY_OF_STORED.take(seg_label.to(torch.uint8).cpu().numpy())
