@@ -120,6 +120,8 @@ def test_metafile__names_configs_that_exist(folder):
         config = ROOT / model['Config']
         assert config.is_file(), config
         assert model['Name'] == config.stem
+    assert {model['Name'] for model in models} == {
+        path.stem for path in (CONFIG_DIR / folder).glob('*.py')}
     assert (CONFIG_DIR / folder / 'README.md').is_file()
 
 

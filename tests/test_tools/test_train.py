@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from mmseg_anomaly.engine import load_from_local
+from mmseg_anomaly.models.vit import build_vit, materialize
 
 
 def logged_steps(work_dir: Path) -> list[dict]:
@@ -135,3 +136,26 @@ def test_amp__refuses_another_wrapper(tiny_config, run_tool):
 def test_work_dir__is_named_after_the_config(tiny_config, tmp_path, run_tool):
     run_tool('train', tiny_config, '--cfg-options', 'train_cfg.max_iters=2')
     assert (tmp_path / 'work_dirs' / 'tiny' / 'iter_2.pth').is_file()
+
+
+def test_pretrained__survives_training(tiny_eomt_config, tmp_path, run_tool):
+    arch = dict(embed_dim=16, depth=3, num_heads=2)
+    vit = materialize(build_vit(arch, (16, 16), 4))
+    weights = {key: torch.randn_like(value)
+               for key, value in vit.state_dict().items()}
+    torch.save(weights, tmp_path / 'vit.pth')
+    run_tool(
+        'train', tiny_eomt_config, '--work-dir', tmp_path / 'work',
+        '--cfg-options', 'train_cfg.max_iters=2',
+        f'model.backbone.pretrained={tmp_path / "vit.pth"}',
+        f'model.decode_head.pretrained={tmp_path / "vit.pth"}',
+        'optim_wrapper.optimizer.lr=0.0')
+    trained = load_from_local(tmp_path / 'work/iter_2.pth')['state_dict']
+    for key, value in weights.items():
+        if key.startswith('norm.'):
+            name = f'decode_head.{key}'
+        elif key.startswith(('blocks.1.', 'blocks.2.')):
+            name = f'decode_head.blocks.{int(key[7]) - 1}.{key[9:]}'
+        else:
+            name = f'backbone.{key}'
+        assert torch.equal(trained[name], value), name
