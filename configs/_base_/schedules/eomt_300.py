@@ -1,16 +1,10 @@
 # A short training on a small set: warm-up over 3 % + 6 % of the iterations,
 # masked attention annealed between 16 % and 80 %, twice the published rate.
+_base_ = './eomt_19902.py'
+
 max_iters = 300
-train_cfg = dict(
-    type='IterBasedTrainLoop', max_iters=max_iters, val_interval=max_iters)
-val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')
-optim_wrapper = dict(
-    type='OptimWrapper',
-    constructor='EoMTOptimWrapperConstructor',
-    optimizer=dict(type='AdamW', lr=2e-4, weight_decay=0.05),
-    paramwise_cfg=dict(layer_decay=0.8),
-    clip_grad=dict(max_norm=0.01, norm_type=2))
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
+optim_wrapper = dict(optimizer=dict(lr=2e-4))
 param_scheduler = [
     dict(
         type='TwoStageWarmupPolyLR',
@@ -26,4 +20,3 @@ custom_hooks = [
         start_iters=(48, 112, 176),
         end_iters=(112, 176, 240))
 ]
-randomness = dict(seed=0)
