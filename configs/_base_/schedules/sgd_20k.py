@@ -1,13 +1,8 @@
 # MMSeg's 20k schedule.
+_base_ = './sgd_160k.py'
+
 max_iters = 20000
-train_cfg = dict(
-    type='IterBasedTrainLoop', max_iters=max_iters,
-    val_interval=max_iters // 10)
-val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')
-optim_wrapper = dict(
-    type='OptimWrapper',
-    optimizer=dict(type='SGD', lr=0.01, momentum=0.9, weight_decay=0.0005))
+train_cfg = dict(max_iters=max_iters, val_interval=max_iters // 10)
 param_scheduler = [
     dict(
         type='PolyLR',
