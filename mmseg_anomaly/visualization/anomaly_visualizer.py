@@ -57,6 +57,8 @@ class AnomalyLocalVisualizer(SegLocalVisualizer):
             full map.
         percentiles: Scores drawn darkest and brightest.
         colormap: 'viridis', 'inferno', 'magma' or 'turbo'.
+        scorers: Names of the scorers whose maps are drawn, from left to
+            right; none draws that of the first scorer of the model.
 
     Raises:
         ValueError: If the colour map is unknown or the percentiles do not
@@ -73,7 +75,8 @@ class AnomalyLocalVisualizer(SegLocalVisualizer):
                  alpha: float = 0.6,
                  max_side_px: int = 1024,
                  percentiles: tuple[float, float] = (1., 99.9),
-                 colormap: str = 'viridis') -> None:
+                 colormap: str = 'viridis',
+                 scorers: Sequence[str] = ()) -> None:
         super().__init__(
             name, image, vis_backends, save_dir, classes, palette,
             alpha=alpha)
@@ -86,6 +89,7 @@ class AnomalyLocalVisualizer(SegLocalVisualizer):
         self.max_side_px = max_side_px
         self.percentiles = tuple(percentiles)
         self.colormap = COLORMAPS[colormap]
+        self.scorers = tuple(scorers)
 
     @property
     def dataset_meta(self) -> dict:
@@ -126,7 +130,8 @@ class AnomalyLocalVisualizer(SegLocalVisualizer):
             name: Identifier of the picture.
             image: (H, W, 3) uint8 RGB in the original resolution.
             data_sample: May hold ``gt_sem_seg``, ``pred_sem_seg`` and
-                ``pred_anomaly_map``, each (1, H, W).
+                ``pred_anomaly_map``, each (1, H, W); and
+                ``anomaly_map_<name>`` of every name in ``scorers``.
             draw_gt: Whether to draw the ground truth.
             draw_pred: Whether to draw classes and heat map.
             show: Open a window as well.
@@ -137,7 +142,8 @@ class AnomalyLocalVisualizer(SegLocalVisualizer):
             with_image: Whether to draw the bare image as well.
 
         Raises:
-            ValueError: If a map has not the size of the image.
+            ValueError: If a map has not the size of the image, or the model
+                did not compute a map that ``scorers`` names.
         """
         drawn = self.draw(image, data_sample or SegDataSample(), draw_gt,
                           draw_pred, with_labels, with_image)
@@ -160,8 +166,10 @@ class AnomalyLocalVisualizer(SegLocalVisualizer):
 
         Args and errors as in :meth:`add_datasample`.
         """
-        kinds = ['gt_sem_seg'] * draw_gt + ['pred_sem_seg', 'pred_anomaly_map'
-                                            ] * draw_pred
+        heat_kinds = self._heat_kinds(data_sample)
+        kinds = ['gt_sem_seg'] * draw_gt
+        if draw_pred:
+            kinds += ['pred_sem_seg', *heat_kinds.values()]
         maps = {
             kind: _checked_map(data_sample, kind, image)
             for kind in kinds if kind in data_sample
@@ -179,9 +187,10 @@ class AnomalyLocalVisualizer(SegLocalVisualizer):
             if kind in labels:
                 painted = paint(small, labels[kind], colors, self.alpha)
                 pictures.append((title, panels.outline(painted, anomalies)))
-        if 'pred_anomaly_map' in maps:
-            pictures.append(self._heat_panel(maps['pred_anomaly_map'],
-                                             anomalies, data_sample))
+        pictures += [
+            self._heat_panel(maps[kind], anomalies, scorer)
+            for scorer, kind in heat_kinds.items() if kind in maps
+        ]
         drawn = panels.side_by_side(
             [panels.titled(picture, title) for title, picture in pictures])
         if not with_labels or not labels:
@@ -209,15 +218,26 @@ class AnomalyLocalVisualizer(SegLocalVisualizer):
             mask[maps['gt_sem_seg'] == OUTLIER_INDEX] = 1
         return panels.shrink(mask, self.max_side_px) > 0
 
+    def _heat_kinds(self, data_sample: SegDataSample) -> dict[str, str]:
+        """Return the scorers to draw and the fields of their maps."""
+        known = data_sample.metainfo.get('anomaly_scorers', ('anomaly', ))
+        if not self.scorers or 'pred_anomaly_map' not in data_sample:
+            return {known[0]: 'pred_anomaly_map'}
+        if unknown := set(self.scorers) - set(known):
+            raise ValueError(
+                f'the visualizer is to draw {sorted(unknown)}, the model '
+                f'computes {tuple(known)}; change `visualizer.scorers` or '
+                '`model.test_cfg.scorer`')
+        return {scorer: f'anomaly_map_{scorer}' for scorer in self.scorers}
+
     def _heat_panel(self, anomaly_map: np.ndarray, anomalies: np.ndarray,
-                    data_sample: SegDataSample) -> tuple[str, np.ndarray]:
+                    scorer: str) -> tuple[str, np.ndarray]:
         low, high = panels.robust_range(anomaly_map, self.percentiles)
         heat = panels.heat_map(
             panels.shrink(anomaly_map, self.max_side_px), low, high,
             self.colormap)
         heat = panels.outline(heat, anomalies)
         bar = panels.color_bar(heat.shape[0], low, high, self.colormap)
-        scorer = data_sample.metainfo.get('anomaly_scorers', ('anomaly', ))[0]
         title = '{}, percentiles {:g} to {:g}'.format(scorer,
                                                       *self.percentiles)
         return title, np.concatenate([heat, bar], axis=1)

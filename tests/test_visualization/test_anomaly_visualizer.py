@@ -60,6 +60,37 @@ def test_draw__outlines_true_anomalies_in_every_result(visualizer):
     assert drawn[20 + 10, 12].tolist() != RED
 
 
+def two_scorers():
+    sample = full_sample()
+    sample.set_metainfo({'anomaly_scorers': ('rba', 'msp')})
+    rba = sample.pred_anomaly_map.data
+    sample.set_data({
+        'anomaly_map_rba': PixelData(data=rba),
+        'anomaly_map_msp': PixelData(data=1 - rba)
+    })
+    return sample
+
+
+def test_draw__a_heat_map_for_each_scorer_asked_for():
+    visualizer = AnomalyLocalVisualizer(scorers=['msp', 'rba'])
+    drawn = visualizer.draw(
+        image(), two_scorers(), draw_gt=False, with_labels=False)
+    panel_px = 60 + 16 + 64 + 4
+    assert drawn.shape[1] == 2 * 64 + 2 * panel_px - 4
+    inside, outside = (
+        [drawn[20 + 15, 2 * 64 + i * panel_px + x].astype(int).sum()
+         for i in range(2)] for x in (15, 40))
+    assert outside[0] > inside[0]  # msp was made the inverse of rba
+    assert outside[1] < inside[1]
+
+
+def test_draw__says_which_scorer_the_model_lacks():
+    visualizer = AnomalyLocalVisualizer(scorers=['energy'])
+    with pytest.raises(ValueError, match=r"draw \['energy'\], the model "
+                       r"computes \('rba', 'msp'\)"):
+        visualizer.draw(image(), two_scorers())
+
+
 def test_draw__leaves_out_what_is_missing(visualizer):
     sample = full_sample()
     del sample.pred_anomaly_map
