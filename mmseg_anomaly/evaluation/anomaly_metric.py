@@ -1,4 +1,4 @@
-"""AuPRC, FPR95 and AUROC of anomaly maps, pooled over all pixels of a set."""
+"""AuPRC, FPR95, AUROC and F1 of anomaly maps over all pixels of a set."""
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,23 +16,27 @@ from mmengine.logging import MMLogger
 from mmseg.registry import METRICS
 from prettytable import PrettyTable
 
-from .ranking_metrics import METRIC_NAMES, RankingMetrics, rank_pixels
+from .ranking_curves import ranking_curves
+from .ranking_metrics import METRIC_NAMES, rank_pixels
 from .score_histogram import ScoreCounts, ScoreHistogram
 from .scored_sample import anomaly_label, anomaly_maps, image_name
+from .summary import ScorerReport, SetSummary, write_summary
 
 ScoredImage = tuple[str, np.ndarray, dict[str, np.ndarray]]
-ScorerResult = tuple[str, RankingMetrics]
+ScorerResult = tuple[str, ScorerReport]
 
 
 @METRICS.register_module()
 class AnomalyMetric(BaseMetric):
     """Streaming ranking metrics of every scorer, exact over all ranks.
 
-    Reports, in percent, ``anomaly/AuPRC``, ``anomaly/FPR95`` and
-    ``anomaly/AUROC`` of the first scorer and ``anomaly/<scorer>/AuPRC`` and
-    so on of each that the samples name in ``anomaly_scorers``. A value is
-    NaN where the set has no anomaly, or nothing else. FPR95 is the false
-    positive rate at the highest threshold with a recall of at least 0.95.
+    Reports, in percent, ``anomaly/AuPRC``, ``anomaly/FPR95``,
+    ``anomaly/AUROC`` and ``anomaly/F1`` of the first scorer and
+    ``anomaly/<scorer>/AuPRC`` and so on of each that the samples name in
+    ``anomaly_scorers``. A value is NaN where the set has no anomaly, or
+    nothing else. FPR95 is the false positive rate at the highest threshold
+    with a recall of at least 0.95, F1 that of the best threshold, which
+    ``anomaly/F1_threshold`` is: pixels with a score >= it are positive.
 
     Pixels are counted by score in a :class:`ScoreHistogram`: 64 MB at most
     for each scorer and any number of images. Two sets of equal pixels give
@@ -62,6 +66,8 @@ class AnomalyMetric(BaseMetric):
             the process group (of any backend).
         prefix: Replaces 'anomaly' in the names.
         collect_dir: Folder of those files.
+        summary_path: File for values, bounds, thresholds and curves of
+            every scorer, see ``summary.write_summary``; rank 0 writes it.
 
     Raises:
         ValueError: If ``format_only`` comes without ``output_dir``, or maps
@@ -77,7 +83,8 @@ class AnomalyMetric(BaseMetric):
                  keep_results: bool = True,
                  collect_device: str = 'cpu',
                  prefix: str | None = None,
-                 collect_dir: str | None = None) -> None:
+                 collect_dir: str | None = None,
+                 summary_path: str | None = None) -> None:
         super().__init__(collect_device, prefix, collect_dir)
         if format_only and output_dir is None:
             raise ValueError('`format_only=True` writes maps and needs '
@@ -88,6 +95,7 @@ class AnomalyMetric(BaseMetric):
                              'one of the two')
         self.output_dir = None if output_dir is None else Path(output_dir)
         self.format_only = format_only
+        self.summary_path = summary_path
         self._reset()
 
     def _reset(self) -> None:
@@ -183,7 +191,7 @@ class AnomalyMetric(BaseMetric):
         self._reset()
         return metrics[0]
 
-    def _rank_over_ranks(self, scorer: str) -> RankingMetrics | None:
+    def _rank_over_ranks(self, scorer: str) -> ScorerReport | None:
         """Merge the counts of all ranks one by one; None but on rank 0."""
         rank, world_size = get_dist_info()
         histogram = self._histograms.pop(scorer, None) or ScoreHistogram()
@@ -196,7 +204,7 @@ class AnomalyMetric(BaseMetric):
             return None
         counts = histogram.to_counts()
         del histogram  # 25 MB that ranking can use
-        return rank_pixels(counts)
+        return ScorerReport(rank_pixels(counts), ranking_curves(counts))
 
     def _fetch(self, counts: ScoreCounts | None,
                source: int) -> ScoreCounts | None:
@@ -218,33 +226,44 @@ class AnomalyMetric(BaseMetric):
                 what was measured.
 
         Returns:
-            ``AuPRC``, ``FPR95``, ``AUROC`` of the first scorer and
-            ``<scorer>/AuPRC`` and so on of each; empty if ``format_only``.
+            ``AuPRC``, ``FPR95``, ``AUROC``, ``F1`` and ``F1_threshold`` of
+            the first scorer and ``<scorer>/AuPRC`` and so on of each; empty
+            if ``format_only``.
         """
         logger = MMLogger.get_current_instance()
         if self.format_only:
             logger.info(f'anomaly maps are in {self.output_dir}')
             return {}
+        self._write_summary(results)
         if not results:
             logger.warning('AnomalyMetric saw no image; all its metrics are '
                            'undefined')
-            return dict.fromkeys(METRIC_NAMES, math.nan)
+            return dict.fromkeys((*METRIC_NAMES, 'F1_threshold'), math.nan)
         self._log(logger, results)
-        metrics = dict(results[0][1].values)
-        for scorer, ranking in results:
+        metrics = _named_values(results[0][1])
+        for scorer, report in results:
             if scorer:
                 metrics |= {f'{scorer}/{key}': value
-                            for key, value in ranking.values.items()}
+                            for key, value in _named_values(report).items()}
         return metrics
 
+    def _write_summary(self, results: list[ScorerResult]) -> None:
+        if self.summary_path is not None:
+            summary = SetSummary(self._protocol, 'exact', False,
+                                 self._num_images, self._num_normal_images,
+                                 None)
+            write_summary(self.summary_path, summary, results)
+
     def _log(self, logger: MMLogger, results: list[ScorerResult]) -> None:
-        first = results[0][1]
-        table = PrettyTable(['scorer', *METRIC_NAMES, 'proved error <=',
-                             'merged bits'])
-        for scorer, ranking in results:
+        first = results[0][1].ranking
+        table = PrettyTable(['scorer', *METRIC_NAMES, 'F1 at score >=',
+                             'proved error <=', 'merged bits'])
+        for scorer, report in results:
+            ranking = report.ranking
             table.add_row([
                 scorer or 'unnamed',
                 *(f'{value:.2f}' for value in ranking.values.values()),
+                f'{ranking.threshold:.6g}',
                 ' / '.join(f'{b:.2g}' for b in ranking.bounds.values()),
                 ranking.level
             ])
@@ -255,5 +274,9 @@ class AnomalyMetric(BaseMetric):
             f'without an anomaly; protocol: {self._protocol}\n{table}')
         if first.num_positives == 0 or first.num_negatives == 0:
             missing = 'anomaly' if first.num_negatives else 'normal pixel'
-            logger.warning(f'the test set has no {missing}: AuPRC, FPR95 and '
-                           'AUROC are undefined (NaN, not 0)')
+            logger.warning(f'the test set has no {missing}: AuPRC, FPR95, '
+                           'AUROC and F1 are undefined (NaN, not 0)')
+
+
+def _named_values(report: ScorerReport) -> dict[str, float]:
+    return report.ranking.values | {'F1_threshold': report.ranking.threshold}

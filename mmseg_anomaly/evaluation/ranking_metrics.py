@@ -1,4 +1,4 @@
-"""AuPRC, AUROC and FPR95 from counts, with proved error bounds.
+"""AuPRC, AUROC, FPR95 and best F1 from counts, with proved error bounds.
 
 Where scores were merged into cells, the reported number treats a cell as one
 tie. The order of the merged pixels is unknown, so the exact number lies
@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .ranking_curves import threshold_scores
 from .score_cells import is_exact
 from .score_histogram import ScoreCounts
 
-METRIC_NAMES = ('AuPRC', 'FPR95', 'AUROC')
+METRIC_NAMES = ('AuPRC', 'FPR95', 'AUROC', 'F1')
 _RECALL = 0.95
 
 
@@ -24,13 +25,15 @@ class RankingMetrics:
     """What a ranking is worth, and what is known about it.
 
     Attributes:
-        values: AuPRC, FPR95 and AUROC in percent; NaN without any positive
-            or without any negative.
+        values: AuPRC, FPR95, AUROC and the best F1 in percent; NaN without
+            any positive or without any negative.
         bounds: For each, the largest possible distance from the exact value,
             in points; 0.0 where no scores were merged.
         num_positives: Anomalous pixels.
         num_negatives: In-distribution pixels.
         level: Bits dropped to merge scores; 0 is exact.
+        threshold: The score that reaches ``values['F1']``, the highest of
+            several: pixels with a score >= it are positive. NaN where F1 is.
     """
 
     values: dict[str, float]
@@ -38,6 +41,7 @@ class RankingMetrics:
     num_positives: int
     num_negatives: int
     level: int
+    threshold: float = float('nan')
 
 
 def rank_pixels(counts: ScoreCounts) -> RankingMetrics:
@@ -45,7 +49,8 @@ def rank_pixels(counts: ScoreCounts) -> RankingMetrics:
 
     AuPRC is the average precision, the sum of recall steps times precision;
     FPR95 the false positive rate at the highest threshold whose recall is
-    at least 0.95, all thresholds considered; AUROC counts ties as halves.
+    at least 0.95, all thresholds considered; AUROC counts ties as halves;
+    F1 is the largest 2 TP / (2 TP + FP + FN) of all thresholds.
     Integers until here, float64 from here on.
 
     Args:
@@ -61,16 +66,18 @@ def rank_pixels(counts: ScoreCounts) -> RankingMetrics:
     positives, negatives = counts.positives[::-1], counts.negatives[::-1]
     total = int(positives.sum()), int(negatives.sum())
     if 0 in total:
-        values = bounds = dict.fromkeys(METRIC_NAMES, float('nan'))
-    else:
-        merged = _merged_cells(counts)[::-1]
-        results = (_average_precision(positives, negatives, merged),
-                   _fpr_at_recall(positives, negatives, merged),
-                   _auroc(positives, negatives, merged))
-        named = dict(zip(METRIC_NAMES, results, strict=True))
-        values = {name: 100 * value for name, (value, _) in named.items()}
-        bounds = {name: 100 * bound for name, (_, bound) in named.items()}
-    return RankingMetrics(values, bounds, *total, counts.level)
+        undefined = dict.fromkeys(METRIC_NAMES, float('nan'))
+        return RankingMetrics(undefined, undefined, *total, counts.level)
+    merged = _merged_cells(counts)[::-1]
+    best, *f1 = _best_f1(positives, negatives, merged)
+    results = (_average_precision(positives, negatives, merged),
+               _fpr_at_recall(positives, negatives, merged),
+               _auroc(positives, negatives, merged), f1)
+    named = dict(zip(METRIC_NAMES, results, strict=True))
+    values = {name: 100 * value for name, (value, _) in named.items()}
+    bounds = {name: 100 * bound for name, (_, bound) in named.items()}
+    threshold = float(threshold_scores(counts.keys[::-1][best]))
+    return RankingMetrics(values, bounds, *total, counts.level, threshold)
 
 
 def _merged_cells(counts: ScoreCounts) -> np.ndarray:
@@ -131,3 +138,20 @@ def _auroc(positives: np.ndarray, negatives: np.ndarray,
     share = positives / positives.sum()
     value = float(np.sum(steps * (recall - share / 2)))
     return value, float(np.sum((share * steps)[merged]) / 2)
+
+
+def _best_f1(positives: np.ndarray, negatives: np.ndarray,
+             merged: np.ndarray) -> tuple[int, float, float]:
+    """Return the cell whose lower border has the best F1, F1 and its bound.
+
+    With P positives in all, F1 is 2 TP / (P + TP + FP). No threshold inside
+    a cell does better than all of its positives above all its negatives.
+    """
+    hits, alarms = np.cumsum(positives), np.cumsum(negatives)
+    total = float(hits[-1])
+    values = 2 * hits / (total + hits + alarms)
+    cell = int(np.argmax(values))
+    hits, alarms = hits[merged], alarms[merged] - negatives[merged]
+    inside = 2 * hits / (total + hits + alarms)
+    value = float(values[cell])
+    return cell, value, float(max(inside.max(initial=0.) - value, 0.))

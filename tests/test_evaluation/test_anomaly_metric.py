@@ -23,7 +23,7 @@ from torch.utils.data import Dataset
 import mmseg_anomaly  # noqa: F401
 from mmseg_anomaly.evaluation import AnomalyMetric, score_histogram
 
-NAMES = ('AuPRC', 'FPR95', 'AUROC')
+NAMES = ('AuPRC', 'FPR95', 'AUROC', 'F1', 'F1_threshold')
 
 
 def _sample(scores, labels, name='road.png', **maps):
@@ -86,7 +86,9 @@ def test_evaluate__pools_the_pixels_of_all_images():
     assert values == {
         'anomaly/AuPRC': pytest.approx(100 * (1 + 2 / 3) / 2),
         'anomaly/FPR95': 50,
-        'anomaly/AUROC': 75
+        'anomaly/AUROC': 75,
+        'anomaly/F1': pytest.approx(100 * 4 / 5),
+        'anomaly/F1_threshold': 3
     }
     assert all(type(value) is float for value in values.values())
 
@@ -155,6 +157,39 @@ def test_evaluate__logs_what_the_numbers_rest_on(log):
                  'protocol: whole image', '|  rba   |', 'merged bits',
                  'proved error <='):
         assert text in message
+
+
+def test_summary_path__receives_all_that_was_measured(tmp_path):
+    path = tmp_path / 'new' / 'summary.json'
+    _evaluate([
+        _sample([9., 1., 99.], [254, 253, 255], rba=None, msp=[0., 0., 0.]),
+        _sample([5., 3., -99.], [3, 254, 255], rba=None, msp=[0., 0., 0.]),
+        _sample([-9., -9.], [0, 255], rba=None, msp=[0., 0.])
+    ], summary_path=str(path))
+    summary = json.loads(path.read_text())
+    scorers = summary.pop('scorers')
+    assert summary == {
+        'version': 1, 'protocol': 'whole image', 'metric_protocol': 'exact',
+        'float16': False, 'num_images': 3, 'num_normal_images': 1,
+        'bootstrap': None, 'num_pixels': 5, 'num_positives': 2
+    }
+    assert list(scorers) == ['rba', 'msp']
+    assert scorers['msp']['values']['AUROC'] == 50
+    assert scorers['rba']['bounds'] == dict.fromkeys(NAMES[:4], 0)
+    assert scorers['rba']['F1_threshold'] == 3
+    assert scorers['rba']['merged_bits'] == 0
+    assert scorers['rba']['curves'] == {
+        'thresholds': [9, 5, 3, 1, -9], 'recall': [.5, .5, 1, 1, 1],
+        'precision': [1, 1 / 2, 2 / 3, 2 / 4, 2 / 5],
+        'fpr': pytest.approx([0, 1 / 3, 1 / 3, 2 / 3, 1])
+    }
+    assert scorers['rba']['intervals'] is scorers['rba']['images'] is None
+
+
+def test_summary_path__of_no_image_has_no_scorer(tmp_path):
+    path = tmp_path / 'summary.json'
+    AnomalyMetric(summary_path=str(path)).evaluate(0)
+    assert json.loads(path.read_text())['scorers'] == {}
 
 
 def test_process__names_the_image_with_nan():
@@ -339,7 +374,7 @@ def test_two_processes__give_the_numbers_of_one(tmp_path, monkeypatch):
         for size, settings in values.items():
             expected = _evaluate(_random_samples(int(size)))
             assert settings == [expected] * 3
-            assert len(expected) == 9
+            assert len(expected) == 15
 
 
 if __name__ == '__main__':

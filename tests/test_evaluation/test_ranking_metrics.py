@@ -4,14 +4,14 @@ import math
 import numpy as np
 import pytest
 
-from mmseg_anomaly.evaluation.ranking_metrics import rank_pixels
+from mmseg_anomaly.evaluation.ranking_metrics import METRIC_NAMES, rank_pixels
 from mmseg_anomaly.evaluation.score_histogram import ScoreCounts
 
 
 def _counts(cells, level=0):
     """Cells as (positives, negatives), in falling order of the score."""
     positives, negatives = np.array(cells[::-1], np.int64).T
-    keys = (np.arange(len(cells), dtype=np.uint32) + 64) << 15
+    keys = (np.arange(len(cells), dtype=np.uint32) + 65536) << 15
     return ScoreCounts(keys, negatives, positives, level)
 
 
@@ -21,7 +21,9 @@ def test_rank_pixels__hand_computed():
     assert ranking.values['AuPRC'] == pytest.approx(100 * (1 + 2 / 3) / 2)
     assert ranking.values['FPR95'] == 50
     assert ranking.values['AUROC'] == 75
-    assert ranking.bounds == {'AuPRC': 0, 'FPR95': 0, 'AUROC': 0}
+    assert ranking.values['F1'] == pytest.approx(100 * 4 / 5)
+    assert ranking.threshold == 2.**-134  # the bits of the third cell
+    assert ranking.bounds == dict.fromkeys(METRIC_NAMES, 0)
     assert (ranking.num_positives, ranking.num_negatives) == (2, 2)
 
 
@@ -86,7 +88,8 @@ def test_rank_pixels__bounds_hold_for_every_order_inside_the_cells(cells):
             error = abs(value - merged.values[name])
             worst[name] = max(worst[name], error)
             assert error <= merged.bounds[name] + 1e-9, (name, groups)
-    # FPR95 and AUROC reach their bounds, AuPRC comes near to it.
+    # The others reach their bounds, AuPRC comes near to it.
+    assert worst['F1'] == pytest.approx(merged.bounds['F1'])
     assert worst['FPR95'] == pytest.approx(merged.bounds['FPR95'])
     assert worst['AUROC'] == pytest.approx(merged.bounds['AUROC'])
     assert worst['AuPRC'] >= .5 * merged.bounds['AuPRC']
@@ -97,4 +100,4 @@ def test_rank_pixels__single_pixels_and_exact_scores_add_no_doubt():
     assert rank_pixels(lone).bounds['AuPRC'] == 0
     at_one = ScoreCounts(np.array([0xBF800000], np.uint32), np.array([5]),
                          np.array([5]), level=3)
-    assert rank_pixels(at_one).bounds == {'AuPRC': 0, 'FPR95': 0, 'AUROC': 0}
+    assert rank_pixels(at_one).bounds == dict.fromkeys(METRIC_NAMES, 0)
