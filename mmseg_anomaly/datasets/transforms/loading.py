@@ -18,9 +18,12 @@ class LoadCheckedAnnotations(LoadAnnotations):
     After the dataset's own label map every pixel must hold a class id below
     ``num_classes`` or one of the reserved ids 253, 254, 255. A wrong id
     would otherwise crash a loss far away, or count as an anomaly unseen.
+    Where the dataset says that its map is complete, an id outside the map
+    is an error too.
 
     Required Keys: seg_map_path, seg_fields, reduce_zero_label; optional
-    label_map and ori_shape (then the sizes must agree).
+    label_map, label_map_is_complete (False if absent) and ori_shape (then
+    the sizes must agree).
 
     Added Keys: gt_seg_map, (H, W) uint8. Modified Keys: seg_fields.
 
@@ -33,6 +36,7 @@ class LoadCheckedAnnotations(LoadAnnotations):
             ``reduce_zero_label``, the file cannot be decoded or is not one
             channel of 8 bit, its size is not the image's, or it holds an
             unknown id.
+        KeyError: If the dataset gives no label file.
 
     Example:
         >>> test_pipeline = [
@@ -68,28 +72,36 @@ class LoadCheckedAnnotations(LoadAnnotations):
                 '`reduce_zero_label=True` would turn the outlier id 254 into '
                 'a class id; set it to False in the dataset and list the ids '
                 'that change in its label map')
+        if 'seg_map_path' not in results:
+            raise KeyError(
+                f'{results["img_path"]} comes without `seg_map_path`; leave '
+                'LoadCheckedAnnotations out of the pipeline of images '
+                'without labels')
         path = results['seg_map_path']
-        raw_label = _read_label(path, self.backend_args)
+        raw_label = read_label(path, self.backend_args)
         if raw_label.shape != results.get('ori_shape', raw_label.shape):
             raise ValueError(
                 f'label file {path} is {raw_label.shape} (h, w), its image '
                 f'{results["img_path"]} is {results["ori_shape"]}; they must '
                 'be equal')
-        table = self._lookup_table(results.get('label_map'))
-        self._check_ids(raw_label, table, path)
+        raw_ids = np.flatnonzero(np.bincount(raw_label.ravel()))
+        label_map = results.get('label_map') or {}
+        if results.get('label_map_is_complete', False):
+            _check_map(raw_ids, label_map, path)
+        table = self._lookup_table(label_map)
+        self._check_ids(raw_ids, table, path)
         results['gt_seg_map'] = table[raw_label]
         results['seg_fields'].append('gt_seg_map')
 
     @staticmethod
-    def _lookup_table(label_map: dict[int, int] | None) -> np.ndarray:
+    def _lookup_table(label_map: dict[int, int]) -> np.ndarray:
         table = np.arange(256, dtype=np.uint8)
-        for old_id, new_id in (label_map or {}).items():
+        for old_id, new_id in label_map.items():
             table[old_id] = new_id
         return table  # (256,)
 
-    def _check_ids(self, raw_label: np.ndarray, table: np.ndarray,
+    def _check_ids(self, raw_ids: np.ndarray, table: np.ndarray,
                    path: str) -> None:
-        raw_ids = np.flatnonzero(np.bincount(raw_label.ravel()))
         is_known = ((table[raw_ids] < self.num_classes)
                     | np.isin(table[raw_ids], RESERVED_INDICES))
         if not is_known.all():
@@ -105,7 +117,32 @@ class LoadCheckedAnnotations(LoadAnnotations):
                 f'backend_args={self.backend_args})')
 
 
-def _read_label(path: str, backend_args: dict | None) -> np.ndarray:
+def _check_map(raw_ids: np.ndarray, label_map: dict[int, int],
+               path: str) -> None:
+    unknown = [raw_id for raw_id in raw_ids.tolist()
+               if raw_id not in label_map]
+    if unknown:
+        known = np.array2string(
+            np.array(sorted(label_map)), separator=', ', threshold=9)
+        raise ValueError(
+            f'label file {path} holds the ids {unknown}, its dataset knows '
+            f'{known} only; the file belongs to another set, encoding or '
+            'layout, or was converted before')
+
+
+def read_label(path: str, backend_args: dict | None = None) -> np.ndarray:
+    """Read a label file as it is stored.
+
+    Args:
+        path: Of one channel of 8 bit; palette files give their indices.
+        backend_args: Arguments of the file backend.
+
+    Returns:
+        (H, W) uint8.
+
+    Raises:
+        ValueError: If the file cannot be decoded or is something else.
+    """
     content = fileio.get(path, backend_args=backend_args)
     try:
         label = mmcv.imfrombytes(content, flag='unchanged', backend='pillow')

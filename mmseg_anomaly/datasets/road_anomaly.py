@@ -1,0 +1,28 @@
+"""RoadAnomaly, 60 photographs of strange things on roads."""
+from mmseg.registry import DATASETS
+
+from mmseg_anomaly.labels import KNOWN_INDEX, OUTLIER_INDEX
+
+from .anomaly_dataset import AnomalyDataset
+from .layouts import VALIDATION_LAYOUT, Layout, Split
+
+
+@DATASETS.register_module()
+class RoadAnomalyDataset(AnomalyDataset):
+    """RoadAnomaly (2019). Its files store anomalies as 2 and no void.
+
+    .. code-block:: python
+
+        test_dataloader = dict(dataset=dict(
+            type='RoadAnomalyDataset', data_root='data/RoadAnomaly',
+            pipeline=test_pipeline))
+
+    Source: Lis et al., "Detecting the Unexpected via Image Resynthesis",
+        arXiv 1904.07595.
+    """
+
+    LAYOUTS = dict(
+        official=Layout('frames', 'frames', '.labels/labels_semantic.png'),
+        validation=VALIDATION_LAYOUT)
+    SPLITS = dict(test=Split(60, images_without_anomaly=0))
+    RAW_LABEL_MAP = {0: KNOWN_INDEX, 2: OUTLIER_INDEX}
