@@ -7,8 +7,6 @@ _base_ = [
     '../_base_/default_runtime.py',
 ]
 
-# hidden values of 16 x 640 x 640 pixels would take tens of GB
-model = dict(decode_head=dict(with_cp=True))
 train_pipeline = [
     *_base_.train_pipeline[:2], _base_.outlier_paste,
     *_base_.train_pipeline[2:]

@@ -14,7 +14,7 @@ vit = dict(
 model = dict(
     data_preprocessor=dict(size=vit['img_size']),
     backbone=vit,
-    decode_head=dict(semantic_head=vit, with_cp=True),
+    decode_head=dict(semantic_head=vit),
     test_cfg=dict(crop_size=vit['img_size']))
 train_pipeline = [
     *_base_.train_pipeline[:2], _base_.outlier_paste,
