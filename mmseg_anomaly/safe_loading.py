@@ -25,6 +25,9 @@ STATISTICS = ('min', 'max', 'current', 'mean')
 ARRAY_DTYPES = ('bool', 'uint8', 'int32', 'int64', 'float16', 'float32',
                 'float64')
 
+ZIP = b'PK\x03\x04'
+PICKLES = tuple(b'\x80' + bytes([protocol]) for protocol in range(2, 6))
+
 # What the readers raise for a file that is something else.
 MALFORMED = (AttributeError, EOFError, LookupError, RuntimeError, TypeError,
              ValueError, SafetensorError)
@@ -57,12 +60,15 @@ SAFE_GLOBALS = [
 
 
 def load_from_local(filename: str | os.PathLike,
-                    map_location: MapLocation = None) -> dict[str, Any]:
+                    map_location: MapLocation = None,
+                    mmap: bool = False) -> dict[str, Any]:
     """Read a local checkpoint without running code from it.
 
     Args:
         filename: A file of `torch.save`, or a `.safetensors` file.
         map_location: Where its tensors go, as in `torch.load`.
+        mmap: Leave the values in the file until they are used. Only for
+            tensors that are copied before anything may overwrite the file.
 
     Returns:
         The checkpoint as it was saved.
@@ -77,11 +83,13 @@ def load_from_local(filename: str | os.PathLike,
         raise FileNotFoundError(
             f'There is no checkpoint `{path}`: correct the path, or train '
             'the model that is to write it first.')
+    start = _first_bytes(path)
     with torch.serialization.safe_globals(SAFE_GLOBALS):
         try:
             if path.suffix != '.safetensors':
                 return torch.load(
-                    path, map_location=map_location, weights_only=True)
+                    path, map_location=map_location, weights_only=True,
+                    mmap=mmap and start.startswith(ZIP))
             tensors = load_file(path)
         except pickle.UnpicklingError as error:
             raise pickle.UnpicklingError(_refusal(path, error)) from None
@@ -90,6 +98,26 @@ def load_from_local(filename: str | os.PathLike,
                 f'`{path}` could not be read as a checkpoint, perhaps it is '
                 f'cut off: {_first_line(error)}') from error
     return _move(tensors, map_location)
+
+
+def _first_bytes(path: Path) -> bytes:
+    """The start of a file that may be a checkpoint.
+
+    Raises:
+        ValueError: If the file is empty, or a text.
+    """
+    with path.open('rb') as file:
+        start = file.read(40)
+    if not start:
+        raise ValueError(f'`{path}` could not be read as a checkpoint: it '
+                         'is empty; get or write it again.')
+    is_pickle = start.startswith((ZIP, *PICKLES))
+    if path.suffix != '.safetensors' and not is_pickle and start.isascii():
+        raise ValueError(f'`{path}` could not be read as a checkpoint: it '
+                         f'begins with the text {start.decode()!r}; perhaps '
+                         'a page or a pointer was saved in place of the '
+                         'file itself.')
+    return start
 
 
 def _refusal(path: Path, error: pickle.UnpicklingError) -> str:

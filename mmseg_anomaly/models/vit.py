@@ -7,27 +7,34 @@ of one and the same transformer.
 A built ViT is taken apart: MMEngine's ``init_weights`` descends into every
 child that has a method of that name and would initialise a timm
 ``VisionTransformer`` anew, after pretrained values were read into it.
+
+DINOv3 differs from DINOv2 in its positions: every block rotates the queries
+and keys of patches (and of nothing else) instead of one sum at the start.
 """
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import timm
 import torch
+from timm.layers import RotaryEmbeddingDinoV3
+from timm.models.eva import Eva, EvaBlock
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 Arch = str | dict
+Vit = VisionTransformer | Eva
 
 
 def build_vit(arch: Arch,
               img_size: tuple[int, int],
               patch_size: int,
-              drop_path_rate: float = 0.) -> VisionTransformer:
+              drop_path_rate: float = 0.) -> Vit:
     """Build a ViT without a classifier on the meta device.
 
     Args:
-        arch: Name of a timm ViT, or a dict of arguments of
-            ``timm.models.vision_transformer.VisionTransformer``.
+        arch: Name of a timm ViT (DINOv2 or DINOv3), or a dict of arguments
+            of ``timm.models.vision_transformer.VisionTransformer``, or, with
+            a ``rope_type``, of ``timm.models.eva.Eva``.
         img_size: (height, width) in pixels that the position grid is for.
         patch_size: Side of a patch in pixels.
         drop_path_rate: Stochastic depth of the last block; earlier blocks
@@ -37,7 +44,7 @@ def build_vit(arch: Arch,
         A transformer whose parameters have shapes and no values.
 
     Raises:
-        ValueError: If ``arch`` is no plain ViT, or ``img_size`` is no
+        ValueError: If ``arch`` is no such ViT, or ``img_size`` is no
             multiple of ``patch_size``.
     """
     if any(side % patch_size for side in img_size):
@@ -54,22 +61,37 @@ def build_vit(arch: Arch,
             _check_name(arch)
             vit = timm.create_model(arch, pretrained=False, **options)
         else:
-            vit = VisionTransformer(
-                global_pool='', **{**arch, **options})
-    if not isinstance(vit, VisionTransformer):
-        raise ValueError(f'`arch` must name a plain timm ViT such as '
-                         f'"vit_base_patch14_reg4_dinov2", got "{arch}", '
-                         f'which is a {type(vit).__name__}')
+            kind = Eva if 'rope_type' in arch else VisionTransformer
+            vit = kind(global_pool='', **{**arch, **options})
+    _check_kind(vit, arch)
     return vit
+
+
+def _check_kind(vit: nn.Module, arch: Arch) -> None:
+    if isinstance(vit, VisionTransformer):
+        return
+    if not (isinstance(vit, Eva)
+            and isinstance(vit.rope, RotaryEmbeddingDinoV3)
+            and all(isinstance(block, EvaBlock) for block in vit.blocks)):
+        raise ValueError(f'`arch` must name a plain timm ViT such as '
+                         f'"vit_base_patch14_reg4_dinov2" or '
+                         f'"vit_base_patch16_dinov3_qkvb", got "{arch}", '
+                         f'which is another {type(vit).__name__}')
+    if vit.rope.aug_active:
+        raise ValueError('`arch` must not shift, jitter or rescale the '
+                         'coordinates of its rotary positions: the two '
+                         'halves of the ViT would draw different ones')
 
 
 def _check_name(arch: str) -> None:
     if not timm.is_model(arch):
-        raise ValueError(f'timm has no model "{arch}"; its DINOv2 models '
-                         f'are: {", ".join(timm.list_models("*dinov2*"))}')
+        known = timm.list_models(['*dinov2*', '*dinov3*'], module=None)
+        known = [name for name in known if name.startswith('vit_')]
+        raise ValueError(f'timm has no model "{arch}"; its DINOv2 and DINOv3 '
+                         f'models are: {", ".join(known)}')
 
 
-def split_depth(vit: VisionTransformer, num_joint_blocks: int) -> int:
+def split_depth(vit: Vit, num_joint_blocks: int) -> int:
     """Number of blocks in front of the joint blocks.
 
     Raises:
@@ -84,15 +106,65 @@ def split_depth(vit: VisionTransformer, num_joint_blocks: int) -> int:
     return depth - num_joint_blocks
 
 
-def materialize(vit: VisionTransformer) -> VisionTransformer:
-    """Give the parameters of a ViT on the meta device initial values."""
+def materialize(vit: Vit, draw: bool = True) -> Vit:
+    """Give the parameters of a ViT on the meta device values.
+
+    Args:
+        vit: As :func:`build_vit` returns it, or a part of it.
+        draw: Draw random initial values, which takes seconds for a large
+            ViT. Otherwise all are 0, until others are read from a file.
+
+    Returns:
+        The same ViT.
+    """
     vit.to_empty(device='cpu')
-    vit.init_weights(needs_reset=True)
+    if draw:
+        vit.init_weights(needs_reset=True)
+        return vit
+    for parameter in vit.parameters():
+        parameter.detach().zero_()
+    for module in vit.modules():
+        if hasattr(module, 'init_non_persistent_buffers'):
+            module.init_non_persistent_buffers()
     return vit
 
 
+class RotaryPositions(nn.Module):
+    """Sines and cosines by which blocks rotate patches, kept between calls.
+
+    Args:
+        rope: timm's rotary embedding; it has no parameters.
+    """
+
+    def __init__(self, rope: RotaryEmbeddingDinoV3) -> None:
+        super().__init__()
+        self.rope = rope
+        self._cached: tuple[tuple, Tensor] | None = None
+
+    def forward(self, grid: Iterable[int]) -> Tensor:
+        """(h * w, 2 * head dim) for the patches of a grid (h, w)."""
+        key = (*grid, self.rope.periods.device)
+        if self._cached is None or self._cached[0] != key:
+            # training must be able to use what testing has cached
+            with torch.inference_mode(False), torch.no_grad():
+                self._cached = (key, self.rope.get_embed(shape=list(grid)))
+        return self._cached[1]
+
+
+def rotary_positions(vit: Vit) -> RotaryPositions | None:
+    """The rotary positions of a ViT, None if it adds its positions."""
+    return RotaryPositions(vit.rope) if isinstance(vit, Eva) else None
+
+
+def prepend_tokens(blocks: Iterable[EvaBlock], num_tokens: int) -> None:
+    """Tell rotary blocks that more tokens without position precede."""
+    for block in blocks:
+        block.attn.num_prefix_tokens += num_tokens
+
+
 def run_block(block: Callable[..., Tensor], tokens: Tensor,
-              attn_mask: Tensor | None, with_cp: bool) -> Tensor:
+              attn_mask: Tensor | None, with_cp: bool,
+              rope: Tensor | None = None) -> Tensor:
     """Run one transformer block, recomputing it in backward if asked.
 
     Args:
@@ -100,13 +172,16 @@ def run_block(block: Callable[..., Tensor], tokens: Tensor,
         tokens: (B, N, D).
         attn_mask: (B, 1, N, N) bool, True where a row may attend, or None.
         with_cp: Trade time for memory by activation checkpointing.
+        rope: What :class:`RotaryPositions` returns, for blocks that rotate.
 
     Returns:
         (B, N, D).
     """
+    positions = () if rope is None else (rope, )
     if with_cp and torch.is_grad_enabled():
-        return checkpoint(block, tokens, attn_mask, use_reentrant=False)
-    return block(tokens, attn_mask)
+        return checkpoint(block, tokens, *positions, attn_mask,
+                          use_reentrant=False)
+    return block(tokens, *positions, attn_mask)
 
 
 def freeze(module: nn.Module) -> None:

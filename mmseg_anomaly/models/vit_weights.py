@@ -1,11 +1,4 @@
-"""Read pretrained ViT weights, whatever layout their file has.
-
-Layouts met in the wild: timm and Meta (``blocks.0.attn.qkv``; with registers
-Meta names them ``register_tokens`` and adds a position to the class token),
-Hugging Face ``Dinov2*`` (``encoder.layer.0.attention``, separate query, key
-and value) and mmpretrain (``layers.0.ln1``). All become timm's names and the
-wanted patch size and position grid.
-"""
+"""Read a pretrained ViT and fit it to another patch size and grid."""
 import math
 import pickle
 import re
@@ -16,50 +9,19 @@ import timm
 import torch
 from mmengine.logging import print_log
 from timm.layers import resample_abs_pos_embed, resample_patch_embed
-from timm.models.vision_transformer import VisionTransformer
-from torch import Tensor
 
 from ..safe_loading import load_from_local
-from .vit import Arch
+from .vit import Arch, Vit
+from .vit_layouts import StateDict, match_biases, to_timm_names
 
-StateDict = dict[str, Tensor]
-
-UNUSED_KEYS = ('mask_token', )
-
-_PREFIXES = ('backbone.', 'dinov2_with_registers.', 'dinov2.', 'module.')
-
-_RENAMES = (
-    # Meta
-    (r'^register_tokens$', 'reg_token'),
-    (r'\.mlp\.w12\.', '.mlp.fc1.'),
-    (r'\.mlp\.w3\.', '.mlp.fc2.'),
-    # Hugging Face
-    (r'^embeddings\.register_tokens$', 'reg_token'),
-    (r'^embeddings\.(cls_token|mask_token)$', r'\1'),
-    (r'^embeddings\.position_embeddings$', 'pos_embed'),
-    (r'^embeddings\.patch_embeddings\.projection\.', 'patch_embed.proj.'),
-    (r'^encoder\.layer\.', 'blocks.'),
-    (r'\.attention\.attention\.(query|key|value)\.', r'.attn.\1.'),
-    (r'\.attention\.output\.dense\.', '.attn.proj.'),
-    (r'\.layer_scale([12])\.lambda1$', r'.ls\1.gamma'),
-    (r'\.mlp\.weights_in\.', '.mlp.fc1.'),
-    (r'\.mlp\.weights_out\.', '.mlp.fc2.'),
-    (r'^layernorm\.', 'norm.'),
-    # mmpretrain
-    (r'^patch_embed\.projection\.', 'patch_embed.proj.'),
-    (r'^ln1\.', 'norm.'),
-    (r'^layers\.', 'blocks.'),
-    (r'\.ln([12])\.', r'.norm\1.'),
-    (r'\.(?:attn|ffn)\.gamma([12])\.weight$', r'.ls\1.gamma'),
-    (r'\.ffn\.layers\.0\.0\.', '.mlp.fc1.'),
-    (r'\.ffn\.layers\.1\.', '.mlp.fc2.'),
-    (r'\.ffn\.w12\.', '.mlp.fc1.'),
-    (r'\.ffn\.w3\.', '.mlp.fc2.'),
-)
+PATCH = 'patch_embed.proj.weight'
 
 
-def load_vit_weights(pretrained: str | bool, arch: Arch,
-                     vit: VisionTransformer) -> StateDict:
+def load_vit_weights(
+        pretrained: str | bool,
+        arch: Arch,
+        vit: Vit,
+        dtype: torch.dtype | None = torch.float32) -> StateDict:
     """Read a pretrained ViT and fit it to another patch size and grid.
 
     Args:
@@ -67,11 +29,14 @@ def load_vit_weights(pretrained: str | bool, arch: Arch,
             let timm download the weights of ``arch``.
         arch: As given to :func:`~mmseg_anomaly.models.vit.build_vit`.
         vit: What the weights are for; only names and shapes are read.
+        dtype: Of the values, or None to keep that of the file (fp32 where
+            resampled) and to leave the values in the file, which must stay
+            as it is until they are copied into a model.
 
     Returns:
-        Every parameter of ``vit`` by its name, fp32. As many positions as
-        ``vit`` has are taken as they are, others as a square grid, which all
-        published DINOv2 files have.
+        Every parameter of ``vit`` by its name. As many positions as ``vit``
+        has are taken as they are, others as a square grid, which all
+        published DINOv2 files have. DINOv3 has no positions to resample.
 
     Raises:
         FileNotFoundError: If the file is missing.
@@ -81,20 +46,43 @@ def load_vit_weights(pretrained: str | bool, arch: Arch,
     if pretrained is True:
         weights, source = _download(arch), f'timm ({arch})'
     else:
-        weights, source = read_weights(pretrained), str(pretrained)
-    weights = to_timm_layout(weights, vit)
+        weights = read_weights(pretrained, mmap=dtype is None)
+        source = str(pretrained)
+    expected = vit.state_dict()
+    weights = match_biases(
+        to_timm_names(weights), set(expected),
+        lambda text: print_log(f'{source}: {text}', logger='current'))
+    num_prefix = 0 if vit.no_embed_class else vit.num_prefix_tokens
+    if vit.no_embed_class:
+        weights = fold_class_position(weights)
     found = _describe(weights)
-    weights = _resample(weights, vit, source)
-    _check_keys(weights, vit, source)
+    weights = resample(weights, vit.patch_embed.patch_size,
+                       vit.patch_embed.grid_size, num_prefix, source)
+    _check_keys(weights, expected, source)
     print_log(
         f'Read {len(weights)} tensors of a ViT from {source}: {found} -> '
-        f'{_describe(vit.state_dict())}',
+        f'{_describe(expected)}',
         logger='current')
-    return weights
+    if dtype is None:
+        return weights
+    return {key: value.to(dtype) for key, value in weights.items()}
 
 
-def read_weights(path: str) -> StateDict:
+def select_part(weights: StateDict, prefix: str) -> StateDict:
+    """The entries whose names begin so, without that beginning."""
+    return {key.removeprefix(prefix): value
+            for key, value in weights.items() if key.startswith(prefix)}
+
+
+def read_weights(path: str, mmap: bool = False) -> StateDict:
     """Read the tensors of a file without running code it may carry.
+
+    Args:
+        path: A ``.pth``, ``.bin``, ``.ckpt`` or ``.safetensors`` file.
+        mmap: Leave the values in the file until they are used.
+
+    Returns:
+        Tensors by name.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -102,15 +90,15 @@ def read_weights(path: str) -> StateDict:
     """
     if not Path(path).expanduser().is_file():
         raise FileNotFoundError(f'`pretrained` file {path} does not exist; '
-                                'give the path of a DINOv2 checkpoint, True '
-                                'to download it, or None to start from '
-                                'random weights')
+                                'give the path of a DINOv2 or DINOv3 '
+                                'checkpoint, True to download it, or None '
+                                'to start from random weights')
     try:
-        weights = load_from_local(path, map_location='cpu')
+        weights = load_from_local(path, map_location='cpu', mmap=mmap)
     except (pickle.UnpicklingError, ValueError) as error:
         raise ValueError(f'`pretrained` file {path} cannot be read as a '
                          f'checkpoint of tensors: {error}') from error
-    for key in ('state_dict', 'model'):
+    for key in ('state_dict', 'model', 'teacher'):
         if isinstance(weights, Mapping):
             weights = weights.get(key, weights)
     if not isinstance(weights, Mapping):
@@ -118,51 +106,15 @@ def read_weights(path: str) -> StateDict:
                          f'{type(weights).__name__} instead of tensors by '
                          'name; give the state dict of a ViT')
     wrong = [k for k, v in weights.items()
-             if not isinstance(k, str) or not isinstance(v, Tensor)]
+             if not isinstance(k, str) or not isinstance(v, torch.Tensor)]
     if wrong:
         raise ValueError(f'`pretrained` file {path} holds entries that are '
                          f'no tensors: {", ".join(map(str, wrong[:5]))}')
     return weights
 
 
-def to_timm_layout(weights: StateDict, vit: VisionTransformer) -> StateDict:
-    """Rename the entries of any known layout to timm's names.
-
-    Args:
-        weights: As read from a file.
-        vit: Tells whether positions cover the prefix tokens.
-
-    Returns:
-        A new dict, values in fp32; unknown names are kept as they are.
-    """
-    prefix = next((p for p in _PREFIXES
-                   if all(k.startswith(p) for k in weights)), '')
-    renamed = {}
-    for key, value in weights.items():
-        key = key.removeprefix(prefix)
-        for pattern, replacement in _RENAMES:
-            key = re.sub(pattern, replacement, key)
-        if key not in UNUSED_KEYS:
-            renamed[key] = value.float()
-    return _split_class_position(_join_qkv(renamed), vit)
-
-
-def _join_qkv(weights: StateDict) -> StateDict:
-    joined = {}
-    for key, value in weights.items():
-        if '.attn.query.' in key:
-            parts = [key.replace('query', part)
-                     for part in ('query', 'key', 'value')]
-            joined[key.replace('query', 'qkv')] = torch.cat(
-                [weights[part] for part in parts if part in weights])
-        elif not re.search(r'\.attn\.(key|value)\.', key):
-            joined[key] = value
-    return joined
-
-
-def _split_class_position(weights: StateDict,
-                          vit: VisionTransformer) -> StateDict:
-    """Fold the class token's position into it where ``vit`` has none.
+def fold_class_position(weights: StateDict) -> StateDict:
+    """Add the class token's position to it, and drop that position.
 
     timm's models with registers have positions for patches only; the
     original files have one more, for the class token.
@@ -172,26 +124,46 @@ def _split_class_position(weights: StateDict,
         positions is not None
         and math.isqrt(positions.shape[1])**2 != positions.shape[1]
         and math.isqrt(positions.shape[1] - 1)**2 == positions.shape[1] - 1)
-    if vit.no_embed_class and has_class_position and 'cls_token' in weights:
-        weights['cls_token'] = weights['cls_token'] + positions[:, :1]
-        weights['pos_embed'] = positions[:, 1:]
-    return weights
+    if not has_class_position or 'cls_token' not in weights:
+        return weights
+    return {
+        **weights,
+        'cls_token': weights['cls_token'].float() + positions[:, :1].float(),
+        'pos_embed': positions[:, 1:]
+    }
 
 
-def _resample(weights: StateDict, vit: VisionTransformer,
-              source: str) -> StateDict:
+def resample(weights: StateDict, patch_size: tuple[int, int],
+             grid_size: tuple[int, int], num_prefix: int,
+             source: str) -> StateDict:
+    """Fit the patch embedding and the positions to other sizes.
+
+    Args:
+        weights: timm's names.
+        patch_size: (height, width) of a patch in pixels.
+        grid_size: (rows, columns) of patches.
+        num_prefix: How many positions are of no patch.
+        source: What to call the weights in an error.
+
+    Returns:
+        A new dict; what is changed is fp32.
+
+    Raises:
+        ValueError: If the positions of the file form no square grid.
+
+    Source: timm, resample_patch_embed (Beyer et al., FlexiViT, CVPR 2023)
+    and resample_abs_pos_embed (bicubic, antialiased).
+    """
     weights = dict(weights)
-    patch_key = 'patch_embed.proj.weight'
-    if patch_key in weights:
-        weights[patch_key] = resample_patch_embed(
-            weights[patch_key], list(vit.patch_embed.patch_size))
+    if PATCH in weights and weights[PATCH].shape[2:] != tuple(patch_size):
+        weights[PATCH] = resample_patch_embed(
+            weights[PATCH].float(), list(patch_size))
     if 'pos_embed' in weights:
-        num_prefix = 0 if vit.no_embed_class else vit.num_prefix_tokens
         num_patches = weights['pos_embed'].shape[1] - num_prefix
-        if num_patches != vit.patch_embed.num_patches:
+        if num_patches != math.prod(grid_size):
             weights['pos_embed'] = resample_abs_pos_embed(
-                weights['pos_embed'],
-                new_size=list(vit.patch_embed.grid_size),
+                weights['pos_embed'].float(),
+                new_size=list(grid_size),
                 old_size=[_square_side(num_patches, source)] * 2,
                 num_prefix_tokens=num_prefix)
     return weights
@@ -208,9 +180,8 @@ def _square_side(num_patches: int, source: str) -> int:
     return side
 
 
-def _check_keys(weights: StateDict, vit: VisionTransformer,
+def _check_keys(weights: StateDict, expected: StateDict,
                 source: str) -> None:
-    expected = vit.state_dict()
     faults = []
     missing = [key for key in expected if key not in weights]
     if missing:
@@ -226,8 +197,26 @@ def _check_keys(weights: StateDict, vit: VisionTransformer,
     if misshaped:
         faults.append(f'other shapes: {", ".join(misshaped)}')
     if faults:
-        raise ValueError(f'{source} does not fit the ViT of `arch`: ' +
+        found, wanted = describe_vit(weights), describe_vit(expected)
+        kinds = f' ({found}, not {wanted})' if found != wanted else ''
+        raise ValueError(f'{source} does not fit the ViT of `arch`{kinds}: ' +
                          '; '.join(faults))
+
+
+def describe_vit(weights: StateDict) -> str:
+    """In words: kind, width, depth and registers, as far as they show."""
+    depth = 1 + max((int(match[1]) for match in (
+        re.match(r'blocks\.(\d+)\.', key) for key in weights) if match),
+                    default=-1)
+    if not depth:
+        return 'no ViT'
+    registers = weights.get('reg_token')
+    width = next((f' of width {weights[key].shape[0]}' for key in
+                  ('norm.weight', 'patch_embed.proj.bias')
+                  if key in weights), '')
+    return (f'a ViT{width} with {depth} blocks, '
+            f'{0 if registers is None else registers.shape[1]} registers and '
+            f'{"added" if "pos_embed" in weights else "rotary"} positions')
 
 
 def _download(arch: Arch) -> StateDict:
@@ -240,8 +229,8 @@ def _download(arch: Arch) -> StateDict:
 
 def _describe(weights: StateDict) -> str:
     """Patch size and number of positions, to show what was resampled."""
-    patch = weights.get('patch_embed.proj.weight')
+    patch = weights.get(PATCH)
     positions = weights.get('pos_embed')
     return (f'patch {patch.shape[-1] if patch is not None else "?"}, '
-            f'{positions.shape[1] if positions is not None else "?"} '
+            f'{positions.shape[1] if positions is not None else "rotary"} '
             'positions')

@@ -9,7 +9,15 @@ from mmseg.registry import MODELS
 from timm.layers import resample_abs_pos_embed
 from torch import Tensor, nn
 
-from ..vit import Arch, build_vit, freeze, materialize, run_block, split_depth
+from ..vit import (
+    Arch,
+    build_vit,
+    freeze,
+    materialize,
+    rotary_positions,
+    run_block,
+    split_depth,
+)
 from ..vit_weights import load_vit_weights
 
 
@@ -29,15 +37,18 @@ class EoMTViT(BaseModule):
             img_size=(640, 640), num_joint_blocks=3, pretrained=True)
 
     Args:
-        arch: Name of a timm ViT, or a dict of arguments of timm's
-            ``VisionTransformer``.
+        arch: Name of a timm ViT (DINOv2 or DINOv3), or a dict of arguments
+            of timm's ``VisionTransformer``, or of ``Eva`` (DINOv3) where it
+            has a ``rope_type``.
         img_size: (height, width) in pixels that the position grid is for.
-            Other sizes work at run time: positions are interpolated.
+            Other sizes work at run time: positions are interpolated, or
+            computed anew where they rotate.
         patch_size: Side of a patch in pixels; pretrained patch embeddings of
             another size are resampled.
         num_joint_blocks: How many of the last blocks the head runs.
         pretrained: None, True (timm downloads) or a file. It is read by
-            ``init_weights()``, so that testing needs no such file.
+            ``init_weights()``, so that testing needs no such file; until
+            then, or until a checkpoint is loaded, the values are 0.
         frozen: Keep all parameters fixed and the module in eval mode.
         drop_path_rate: Stochastic depth of the ViT's last block.
         with_cp: Recompute blocks in backward to save memory.
@@ -72,7 +83,7 @@ class EoMTViT(BaseModule):
         self.depth = len(vit.blocks)
         vit.blocks = vit.blocks[:split_depth(vit, num_joint_blocks)]
         vit.norm = nn.Identity()
-        materialize(vit)
+        materialize(vit, draw=not pretrained)
         self.embed_dim = vit.embed_dim
         self.num_prefix_tokens = vit.num_prefix_tokens
         self.no_embed_class = vit.no_embed_class
@@ -82,6 +93,7 @@ class EoMTViT(BaseModule):
         self.reg_token = vit.reg_token
         self.pos_embed = vit.pos_embed
         self.norm_pre = vit.norm_pre
+        self.rotary = rotary_positions(vit)
         self.blocks = nn.ModuleList(vit.blocks)
         self._cached_positions: tuple[tuple, Tensor] | None = None
         if frozen:
@@ -98,7 +110,8 @@ class EoMTViT(BaseModule):
         if not self.pretrained:
             return
         vit = build_vit(self.arch, self.img_size, self.patch_size)
-        weights = load_vit_weights(self.pretrained, self.arch, vit)
+        weights = load_vit_weights(
+            self.pretrained, self.arch, vit, dtype=None)
         own = self.state_dict()
         self.load_state_dict({key: weights[key] for key in own})
 
@@ -124,8 +137,9 @@ class EoMTViT(BaseModule):
         grid = patches.shape[1:3]
         tokens = self._add_positions(patches)  # (B, P + h * w, D)
         tokens = self.norm_pre(tokens)
+        rope = None if self.rotary is None else self.rotary(grid)
         for block in self.blocks:
-            tokens = run_block(block, tokens, None, self.with_cp)
+            tokens = run_block(block, tokens, None, self.with_cp, rope)
         prefix_tokens, patch_tokens = tokens.tensor_split(
             [self.num_prefix_tokens], dim=1)
         patch_map = patch_tokens.transpose(1, 2).unflatten(2, grid)

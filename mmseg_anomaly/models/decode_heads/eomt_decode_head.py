@@ -3,21 +3,33 @@
 Shape letters: B images, Q queries, K classes, D channels, P prefix tokens,
 N tokens in all, h w patches, H W pixels, L joint blocks.
 """
-import math
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
-from timm.layers import LayerNorm2d
 from torch import Tensor, nn
 
 from ...labels import split_outliers
 from ..evidence import Prediction, semantic_evidence
-from ..vit import Arch, build_vit, materialize, run_block, split_depth
-from ..vit_weights import load_vit_weights
+from ..query_masks import (
+    make_mask_head,
+    make_upscaling,
+    multiply_masks,
+    patch_map_of,
+    query_attention_mask,
+)
+from ..vit import (
+    Arch,
+    build_vit,
+    materialize,
+    prepend_tokens,
+    rotary_positions,
+    run_block,
+    split_depth,
+)
+from ..vit_weights import load_vit_weights, select_part
 
 
 @MODELS.register_module()
@@ -64,6 +76,7 @@ class EoMTDecodeHead(BaseModule):
     """
 
     is_mask_classifier = True
+    evidence_names = ('seg_logits', 'eam', 'no_object')
     reads_reserved_labels = True
     align_corners = False
     threshold = None
@@ -95,18 +108,17 @@ class EoMTDecodeHead(BaseModule):
         self.depth = len(vit.blocks)
         self.first_block = split_depth(vit, num_joint_blocks)
         vit.blocks = vit.blocks[self.first_block:]
-        materialize(vit)
+        materialize(vit, draw=not pretrained)
         dim = self.embed_dim = vit.embed_dim
         self.blocks = nn.ModuleList(vit.blocks)
         self.norm = vit.norm
+        self.rotary = rotary_positions(vit)
+        if self.rotary is not None:
+            prepend_tokens(self.blocks, num_queries)
         self.queries = nn.Embedding(num_queries, dim)
         self.class_head = nn.Linear(dim, num_classes + 1)
-        self.mask_head = nn.Sequential(
-            nn.Linear(dim, dim), nn.GELU(), nn.Linear(dim, dim), nn.GELU(),
-            nn.Linear(dim, dim))
-        self.upscale = nn.Sequential(
-            *(_upscale_block(dim)
-              for _ in range(max(1, int(math.log2(patch_size)) - 2))))
+        self.mask_head = make_mask_head(dim)
+        self.upscale = make_upscaling(dim, patch_size)
         self.criterion = MODELS.build({
             'type': 'MaskClassificationLoss',
             'num_classes': num_classes,
@@ -130,17 +142,11 @@ class EoMTDecodeHead(BaseModule):
         if not self.pretrained:
             return
         vit = build_vit(self.arch, self.img_size, self.patch_size)
-        weights = load_vit_weights(self.pretrained, self.arch, vit)
-        for offset, block in enumerate(self.blocks, self.first_block):
-            prefix = f'blocks.{offset}.'
-            block.load_state_dict({
-                key.removeprefix(prefix): value
-                for key, value in weights.items() if key.startswith(prefix)
-            })
-        self.norm.load_state_dict({
-            key: weights[f'norm.{key}']
-            for key in self.norm.state_dict()
-        })
+        weights = load_vit_weights(
+            self.pretrained, self.arch, vit, dtype=None)
+        for index, block in enumerate(self.blocks, self.first_block):
+            block.load_state_dict(select_part(weights, f'blocks.{index}.'))
+        self.norm.load_state_dict(select_part(weights, 'norm.'))
 
     def set_attn_mask_probs(self, probs: Sequence[float]) -> None:
         """Set how often each joint block masks the attention of a query.
@@ -187,7 +193,7 @@ class EoMTDecodeHead(BaseModule):
         """
         tokens = self.norm(self._run_blocks(inputs)[1])
         grid = inputs[0].shape[2:]
-        return self._predict(tokens, grid), _patch_map(tokens, grid)
+        return self._predict(tokens, grid), patch_map_of(tokens, grid)
 
     def _run_blocks(
         self, inputs: tuple[Tensor, Tensor]
@@ -198,6 +204,7 @@ class EoMTDecodeHead(BaseModule):
         queries = self.queries.weight.expand(len(patch_map), -1, -1)
         patches = patch_map.flatten(2).transpose(1, 2)  # (B, h * w, D)
         tokens = torch.cat([queries, prefix_tokens, patches], dim=1)
+        rope = None if self.rotary is None else self.rotary(grid)
         predictions = []
         for block, prob in zip(self.blocks, self._mask_probs, strict=True):
             attn_mask = None
@@ -206,7 +213,7 @@ class EoMTDecodeHead(BaseModule):
                 predictions.append(prediction)
                 attn_mask = self._attention_mask(prediction.mask_logits, grid,
                                                  tokens.shape[1], prob)
-            tokens = run_block(block, tokens, attn_mask, self.with_cp)
+            tokens = run_block(block, tokens, attn_mask, self.with_cp, rope)
         return predictions, tokens
 
     def loss(self, inputs: tuple[Tensor, Tensor],
@@ -313,48 +320,22 @@ class EoMTDecodeHead(BaseModule):
         # contiguous: otherwise PyTorch chooses how to multiply, and rounds,
         # by whether the weights are frozen
         queries = tokens[:, :self.num_queries].contiguous()
-        features = self.upscale(_patch_map(tokens, grid))
-        pixels = features.permute(0, 2, 3, 1).flatten(1, 2)
-        # pixels first: the other order costs four times as much for one
-        # image in bfloat16 on a CPU
-        mask_logits = (pixels @ self.mask_head(queries).mT).mT.contiguous()
-        mask_logits = mask_logits.unflatten(2, features.shape[2:])
-        return Prediction(mask_logits, self.class_head(queries))
+        features = self.upscale(patch_map_of(tokens, grid))
+        return Prediction(
+            multiply_masks(self.mask_head(queries), features),
+            self.class_head(queries))
 
     @torch.no_grad()
     def _attention_mask(self, mask_logits: Tensor, grid: tuple[int, int],
                         num_tokens: int, prob: float) -> Tensor | None:
-        """(B, 1, N, N) bool, True where a row may attend; None: anywhere.
-
-        Only what queries see of patches is masked, so that no row is ever
-        empty.
-        """
+        """(B, 1, N, N) bool, True where a row may attend; None: anywhere."""
         if prob == 0:
             return None
-        inside = F.interpolate(mask_logits, grid, mode='bilinear') > 0
-        inside = inside.flatten(2)  # (B, Q, h * w)
+        opened = None
         if self.training:
-            draws = torch.rand(inside.shape[:2], device=inside.device)
-            inside = inside | (draws >= prob)[..., None]
-        attn_mask = inside.new_ones(len(inside), 1, num_tokens, num_tokens)
-        attn_mask[:, 0, :self.num_queries, -inside.shape[2]:] = inside
-        return attn_mask
-
-
-def _patch_map(tokens: Tensor, grid: tuple[int, int]) -> Tensor:
-    """(B, D, h, w) from the last tokens of (B, N, D)."""
-    patches = tokens[:, -grid[0] * grid[1]:].unflatten(1, grid)
-    # channels last also for one image, where transpose would hide it from
-    # the convolutions that follow
-    return patches.permute(0, 3, 1, 2)
-
-
-def _upscale_block(dim: int) -> nn.Sequential:
-    """Double the resolution: transposed and depthwise convolution."""
-    return nn.Sequential(
-        nn.ConvTranspose2d(dim, dim, kernel_size=2, stride=2), nn.GELU(),
-        nn.Conv2d(dim, dim, 3, padding=1, groups=dim, bias=False),
-        LayerNorm2d(dim))
+            opened = torch.rand(
+                mask_logits.shape[:2], device=mask_logits.device) >= prob
+        return query_attention_mask(mask_logits, grid, num_tokens, opened)
 
 
 def _remember_mask_probs(head: EoMTDecodeHead, incompatible: object) -> None:
