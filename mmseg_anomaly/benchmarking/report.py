@@ -1,0 +1,242 @@
+"""All results of a checkpoint: JSON, CSV, Markdown, LaTeX and pictures."""
+import csv
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .curves import write_curves
+from .provenance import VOID_POLICY, write_json
+from .runs import FinishedRun
+from .tables import Column, Table, to_latex, to_markdown
+
+PIXEL_METRICS = (('AuPRC', True), ('FPR95', False))
+COMPONENT_METRICS = (('sIoU_gt', True), ('PPV', True), ('F1_mean', True))
+COMPONENT_PREFIX = 'components'
+
+
+@dataclass(frozen=True)
+class Report:
+    """What tables say besides the numbers.
+
+    Attributes:
+        model: ``config``, ``checkpoint``, ``checkpoint_sha256`` and so on.
+        versions: Of the libraries.
+        formulas: Scorer -> what it computes.
+        titles: Dataset -> its name in tables.
+        runs: One for each dataset, in the order of the tables.
+    """
+
+    model: dict[str, str]
+    versions: dict[str, str]
+    formulas: dict[str, str]
+    titles: dict[str, str]
+    runs: Sequence[FinishedRun]
+
+
+def write_report(report: Report, folder: str | Path) -> None:
+    """Write ``results.{json,csv,md,tex}`` and the curves of each dataset.
+
+    Args:
+        report: What there is so far.
+        folder: Curves go to the folder of their dataset below it.
+    """
+    folder = Path(folder)
+    write_json(folder / 'results.json', json_content(report))
+    (folder / 'results.csv').write_text(csv_text(report))
+    (folder / 'results.md').write_text(markdown_text(report))
+    (folder / 'results.tex').write_text(latex_document(report))
+    for run in report.runs:
+        write_curves(folder / run.name, _title(report, run), run.summary)
+
+
+def main_table(report: Report) -> Table:
+    """Return the table papers print."""
+    columns, sources = [], []
+    for run in report.runs:
+        metrics = [*PIXEL_METRICS, *(
+            COMPONENT_METRICS if _has_components(run) else ())]
+        for metric, larger_is_better in metrics:
+            columns.append(
+                Column(_title(report, run), metric, larger_is_better))
+            sources.append((run, metric))
+    rows = [(scorer, [_value(run, scorer, metric)
+                      for run, metric in sources])
+            for scorer in report.formulas]
+    return Table(columns, rows)
+
+
+def _title(report: Report, run: FinishedRun) -> str:
+    partial = ' (partial)' if run.facts['partial'] else ''
+    return report.titles[run.name] + partial
+
+
+def _has_components(run: FinishedRun) -> bool:
+    return any(key.startswith(f'{COMPONENT_PREFIX}/') for key in run.metrics)
+
+
+def _value(run: FinishedRun, scorer: str, metric: str) -> float:
+    values = run.summary['scorers'].get(scorer, {}).get('values', {})
+    if metric in values:
+        return values[metric]
+    return run.metrics.get(f'{COMPONENT_PREFIX}/{scorer}/{metric}', math.nan)
+
+
+def json_content(report: Report) -> dict[str, Any]:
+    """Return everything but the curves, undefined numbers as None."""
+    return _without_nan({
+        'version': 1,
+        'model': report.model,
+        'versions': report.versions,
+        'void': VOID_POLICY,
+        'formulas': report.formulas,
+        'datasets': {run.name: _dataset_content(report, run)
+                     for run in report.runs}
+    })
+
+
+def _dataset_content(report: Report, run: FinishedRun) -> dict[str, Any]:
+    summary = {key: value for key, value in run.summary.items()
+               if key not in ('version', 'scorers')}
+    scorers = {}
+    for name, found in run.summary['scorers'].items():
+        scorers[name] = {key: value for key, value in found.items()
+                         if key != 'curves'}
+        if _has_components(run):
+            scorers[name]['components'] = {
+                key.rpartition('/')[2]: value
+                for key, value in run.metrics.items()
+                if key.startswith(f'{COMPONENT_PREFIX}/{name}/')
+            }
+    return {'title': report.titles[run.name], **summary,
+            'settings': run.settings, 'facts': run.facts, 'scorers': scorers}
+
+
+def _without_nan(content: Any) -> Any:
+    """Replace what other readers of JSON than Python's refuse."""
+    if isinstance(content, dict):
+        return {key: _without_nan(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_without_nan(value) for value in content]
+    if isinstance(content, float) and not math.isfinite(content):
+        return None if math.isnan(content) else str(content)
+    return content
+
+
+def csv_text(report: Report) -> str:
+    """Return one line for each dataset and scorer, its protocol beside it."""
+    lines = []
+    for run in report.runs:
+        for scorer, found in run.summary['scorers'].items():
+            lines.append({
+                'dataset': run.name, 'scorer': scorer, **found['values'],
+                'F1_threshold': found['F1_threshold'],
+                **_intervals(found), **_components(run, scorer),
+                'formula': report.formulas.get(scorer, scorer),
+                **_counts(run), **report.model,
+                **{f'{name}_version': version
+                   for name, version in report.versions.items()}
+            })
+    names = list(dict.fromkeys(key for line in lines for key in line))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, lineterminator='\n', restval='')
+    writer.writeheader()
+    writer.writerows(lines)
+    return text.getvalue()
+
+
+def _intervals(found: dict) -> dict[str, float]:
+    return {
+        f'{metric}_{end}': limit
+        for metric, limits in (found['intervals'] or {}).items()
+        for end, limit in zip(('low', 'high'), limits, strict=True)
+    }
+
+
+def _components(run: FinishedRun, scorer: str) -> dict[str, float]:
+    return {metric: _value(run, scorer, metric)
+            for metric, _ in COMPONENT_METRICS if _has_components(run)}
+
+
+def _counts(run: FinishedRun) -> dict[str, Any]:
+    summary = run.summary
+    return {
+        'images': summary['num_images'],
+        'images_without_anomaly': summary['num_normal_images'],
+        'pixels': summary['num_pixels'],
+        'anomalous_pixels': summary['num_positives'],
+        'windows': summary['protocol'],
+        'metric_protocol': summary['metric_protocol'],
+        'void': VOID_POLICY,
+        **run.facts
+    }
+
+
+def markdown_text(report: Report) -> str:
+    """Return the table, then what its numbers rest on."""
+    counts = [{'dataset': _title(report, run), **_counts(run)}
+              for run in report.runs]
+    keys = [key for key in counts[0] if key not in ('void', 'partial')]
+    parts = [
+        to_markdown(main_table(report)),
+        'Percent. ' + _provenance(report) + f' Void: {VOID_POLICY}.\n',
+        _plain_table(keys, [[row[key] for key in keys] for row in counts]),
+        *_partial_sets(report),
+        _plain_table(('scorer', 'score, larger = more anomalous'),
+                     [(f'`{name}`', f'`{formula}`')
+                      for name, formula in report.formulas.items()]),
+        *_interval_tables(report)
+    ]
+    return '\n'.join(parts)
+
+
+def _provenance(report: Report) -> str:
+    model = ', '.join(f'{key} {value}' for key, value in report.model.items())
+    libraries = ', '.join(f'{name} {version}'
+                          for name, version in report.versions.items())
+    return f'{model}; {libraries}.'
+
+
+def _partial_sets(report: Report) -> list[str]:
+    return [
+        f'**{report.titles[run.name]} is partial**, its numbers are not those '
+        f'of the whole set: {run.facts["partial"]}.\n'
+        for run in report.runs if run.facts['partial']
+    ]
+
+
+def _interval_tables(report: Report) -> list[str]:
+    parts = []
+    for run in report.runs:
+        if not run.summary['bootstrap']:
+            continue
+        rows = [(f'`{name}`', *(
+            f'{found["values"][metric]:.2f} [{low:.2f}, {high:.2f}]'
+            for metric, (low, high) in found['intervals'].items()))
+            for name, found in run.summary['scorers'].items()]
+        bootstrap = run.summary['bootstrap']
+        parts.append(
+            f'{_title(report, run)}: {bootstrap["level"]:.0%} confidence '
+            f'intervals, {bootstrap["replicates"]} draws of its images.\n')
+        metrics = next(iter(run.summary['scorers'].values()))['intervals']
+        parts.append(_plain_table(('scorer', *metrics), rows))
+    return parts
+
+
+def _plain_table(titles: Sequence[str], rows: Sequence[Sequence]) -> str:
+    lines = [titles, ['---'] * len(titles), *rows]
+    return ''.join(
+        f'| {" | ".join(str(cell) for cell in line)} |\n' for line in lines)
+
+
+def latex_document(report: Report) -> str:
+    """Return the table to input, its protocol as a comment above."""
+    counts = [f'% {_title(report, run)}: ' + ', '.join(
+        f'{key} {value}' for key, value in _counts(run).items())
+        for run in report.runs]
+    formulas = [f'% {name} = {formula}'
+                for name, formula in report.formulas.items()]
+    return '\n'.join([f'% {_provenance(report)}', *counts, *formulas,
+                      to_latex(main_table(report))])

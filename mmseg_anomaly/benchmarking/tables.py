@@ -1,0 +1,112 @@
+"""Tables as papers print them: a row a scorer, columns grouped by dataset."""
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+_DIGITS = 2
+_UNDEFINED = '-'
+_LATEX_SPECIAL = {
+    '\\': r'\textbackslash{}', '&': r'\&', '%': r'\%', '$': r'\$',
+    '#': r'\#', '_': r'\_', '{': r'\{', '}': r'\}',
+    '~': r'\textasciitilde{}', '^': r'\textasciicircum{}'
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """What the numbers of a column are."""
+
+    group: str
+    """Dataset they belong to; neighbours of one group share a heading."""
+    metric: str
+    larger_is_better: bool = True
+
+    @property
+    def arrow(self) -> str:
+        return '↑' if self.larger_is_better else '↓'
+
+
+@dataclass(frozen=True)
+class Table:
+    """Numbers in percent."""
+
+    columns: Sequence[Column]
+    rows: Sequence[tuple[str, Sequence[float]]]
+    """Label and a number for each column, NaN where undefined."""
+
+
+def best_rows(table: Table) -> list[set[int]]:
+    """Return for each column the rows whose printed number is the best."""
+    best = []
+    for index, column in enumerate(table.columns):
+        printed = {
+            row: round(values[index], _DIGITS)
+            for row, (_, values) in enumerate(table.rows)
+            if not math.isnan(values[index])
+        }
+        choose = max if column.larger_is_better else min
+        top = choose(printed.values(), default=None)
+        best.append({row for row, value in printed.items() if value == top})
+    return best
+
+
+def to_markdown(table: Table, row_title: str = 'scorer') -> str:
+    """Format a table for Markdown, the best number of each column bold."""
+    titles = [f'{column.group} {column.metric} {column.arrow}'
+              for column in table.columns]
+    lines = [_markdown_row([row_title, *titles]),
+             _markdown_row(['---', *['---:'] * len(titles)])]
+    lines += [_markdown_row([f'`{label}`', *cells])
+              for label, cells in _marked_rows(table, '**{}**')]
+    return '\n'.join(lines) + '\n'
+
+
+def to_latex(table: Table, row_title: str = 'Scorer') -> str:
+    r"""Format a table for LaTeX with booktabs, ``\usepackage{booktabs}``."""
+    groups = [(name, len(list(columns))) for name, columns in groupby(
+        table.columns, key=lambda column: column.group)]
+    headings = [rf'\multicolumn{{{width}}}{{c}}{{{latex_text(name)}}}'
+                for name, width in groups]
+    rules, start = [], 2
+    for _, width in groups:
+        rules.append(rf'\cmidrule(lr){{{start}-{start + width - 1}}}')
+        start += width
+    metrics = [
+        rf'{latex_text(column.metric)} '
+        rf'$\{"uparrow" if column.larger_is_better else "downarrow"}$'
+        for column in table.columns
+    ]
+    lines = [rf'\begin{{tabular}}{{l{"r" * len(table.columns)}}}',
+             r'\toprule', _latex_row(['', *headings]), ' '.join(rules),
+             _latex_row([row_title, *metrics]), r'\midrule']
+    lines += [_latex_row([latex_text(label), *cells])
+              for label, cells in _marked_rows(table, r'\textbf{{{}}}')]
+    return '\n'.join([*lines, r'\bottomrule', r'\end{tabular}']) + '\n'
+
+
+def latex_text(text: str) -> str:
+    """Return text that LaTeX sets as it is."""
+    return ''.join(_LATEX_SPECIAL.get(letter, letter) for letter in text)
+
+
+def _marked_rows(table: Table, bold: str) -> list[tuple[str, list[str]]]:
+    best = best_rows(table)
+    rows = []
+    for row, (label, values) in enumerate(table.rows):
+        cells = [_number(value) for value in values]
+        rows.append((label, [bold.format(cell) if row in best[i] else cell
+                             for i, cell in enumerate(cells)]))
+    return rows
+
+
+def _number(value: float) -> str:
+    return _UNDEFINED if math.isnan(value) else f'{value:.{_DIGITS}f}'
+
+
+def _markdown_row(cells: Sequence[str]) -> str:
+    return f'| {" | ".join(cell.replace("|", "&#124;") for cell in cells)} |'
+
+
+def _latex_row(cells: Sequence[str]) -> str:
+    return rf'{" & ".join(cells)} \\'
