@@ -29,6 +29,14 @@ def _part(evidence: Evidence, name: str, scorer: str) -> Tensor:
     return evidence[name]
 
 
+def _tempered(evidence: Evidence, temperature: float, scorer: str) -> Tensor:
+    if temperature <= 0:
+        raise ValueError(f'{scorer}: `temperature` must be > 0, got '
+                         f'{temperature}')
+    scores = evidence['seg_logits']
+    return scores if temperature == 1 else scores / temperature
+
+
 @TASK_UTILS.register_module()
 def msp(evidence: Evidence) -> Tensor:
     """Return ``1 - max_c S_c``; mask classifiers only.
@@ -65,10 +73,7 @@ def softmax_msp(evidence: Evidence, temperature: float = 1.0) -> Tensor:
     Source: Hendrycks and Gimpel, A Baseline for Detecting Misclassified and
     Out-of-Distribution Examples, arXiv 1610.02136.
     """
-    if temperature <= 0:
-        raise ValueError('softmax_msp: `temperature` must be > 0, got '
-                         f'{temperature}')
-    probs = (evidence['seg_logits'] / temperature).softmax(dim=1)
+    probs = _tempered(evidence, temperature, 'softmax_msp').softmax(dim=1)
     return 1 - probs.amax(dim=1, keepdim=True)
 
 
@@ -89,23 +94,27 @@ def max_logit(evidence: Evidence) -> Tensor:
 
 
 @TASK_UTILS.register_module()
-def entropy(evidence: Evidence) -> Tensor:
-    """Return ``H(softmax(S))`` in nats.
+def entropy(evidence: Evidence, temperature: float = 1.0) -> Tensor:
+    """Return ``H(softmax(S / temperature))`` in nats.
 
     ``torch.special.entr`` gives 0, not NaN, for a probability that
     underflows.
 
     Args:
         evidence: Holds ``seg_logits`` (B, K, H, W).
+        temperature: > 0; larger is flatter.
 
     Returns:
         (B, 1, H, W) in [0, log K].
+
+    Raises:
+        ValueError: If the temperature is not positive.
 
     Source: Chan et al., Entropy Maximization and Meta Classification for
     Out-of-Distribution Detection in Semantic Segmentation, arXiv 2012.06575;
     differs: not divided by log K.
     """
-    probs = evidence['seg_logits'].softmax(dim=1)
+    probs = _tempered(evidence, temperature, 'entropy').softmax(dim=1)
     return torch.special.entr(probs).sum(dim=1, keepdim=True)
 
 
@@ -128,19 +137,24 @@ def sum_entropy(evidence: Evidence) -> Tensor:
 
 
 @TASK_UTILS.register_module()
-def energy(evidence: Evidence) -> Tensor:
-    """Return ``-logsumexp_c S_c``.
+def energy(evidence: Evidence, temperature: float = 1.0) -> Tensor:
+    """Return ``-temperature * logsumexp_c(S_c / temperature)``.
 
     Args:
         evidence: Holds ``seg_logits`` (B, K, H, W).
+        temperature: > 0; towards 0 it becomes ``max_logit``.
 
     Returns:
         (B, 1, H, W), unbounded.
 
+    Raises:
+        ValueError: If the temperature is not positive.
+
     Source: Liu et al., Energy-based Out-of-distribution Detection, arXiv
-    2010.03759, at temperature 1.
+    2010.03759.
     """
-    return -evidence['seg_logits'].logsumexp(dim=1, keepdim=True)
+    scores = _tempered(evidence, temperature, 'energy')
+    return -temperature * scores.logsumexp(dim=1, keepdim=True)
 
 
 @TASK_UTILS.register_module()

@@ -78,9 +78,23 @@ def test_softmax_msp__temperature_divides_the_logits():
     assert hot == pytest.approx(_score('softmax_msp', [1., 0.]))
 
 
-def test_softmax_msp__refuses_a_temperature_of_zero():
-    with pytest.raises(ValueError, match='`temperature` must be > 0'):
-        _score('softmax_msp', [1., 0.], temperature=0)
+def test_entropy__temperature_divides_the_logits():
+    hot = _score('entropy', [2., 0.], temperature=2.0)
+    assert hot == pytest.approx(_score('entropy', [1., 0.]))
+
+
+def test_energy__temperature_divides_inside_and_multiplies_outside():
+    hot = _score('energy', [2., 0.], temperature=2.0)
+    assert hot == pytest.approx(-2 * math.log(math.e + 1))
+    cold = _score('energy', [2., 0.], temperature=1e-3)
+    assert cold == pytest.approx(-2.)
+
+
+@pytest.mark.parametrize('name', ['softmax_msp', 'entropy', 'energy'])
+def test_scorers__refuse_a_temperature_of_zero(name):
+    with pytest.raises(ValueError,
+                       match=f'{name}: `temperature` must be > 0, got 0'):
+        _score(name, [1., 0.], temperature=0)
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,7 @@ class PixelAnomalyHead(BaseModule):
     """
 
     is_mask_classifier = True
+    evidence_names = ('seg_logits', 'eam', 'no_object', 'pixel_head')
     reads_reserved_labels = True
     align_corners = False
     threshold = None
