@@ -91,6 +91,7 @@ class AnomalyDataset(BaseSegDataset):
         self._check_choice('split', split, self.SPLITS)
         if layout is not None:
             self._check_choice('layout', layout, self.LAYOUTS)
+        self.split_name = split
         self.split = self.SPLITS[split]
         self.layout_name = layout
         self.with_labels = with_labels
@@ -101,7 +102,6 @@ class AnomalyDataset(BaseSegDataset):
                 f'the labels of split {split!r} are hidden, files in their '
                 'place are dummies; set `with_labels=False` to write heat '
                 'maps for the organisers, or take another split')
-        metainfo = dict(metainfo or {}, split=split, partial='')
         super().__init__(
             data_root=data_root, pipeline=list(pipeline), metainfo=metainfo,
             data_prefix=dict(img_path='', seg_map_path=''), **kwargs)
@@ -119,8 +119,7 @@ class AnomalyDataset(BaseSegDataset):
 
     def load_data_list(self) -> list[dict]:
         """Return the images of the split, in the order of their names."""
-        name, frames = self._find_frames()
-        self._metainfo['layout'] = name
+        self.layout_name, frames = self._find_frames()
         reasons = [self._check_length(frames)]
         if self.with_labels:
             _check_labels_exist(frames)
@@ -134,10 +133,11 @@ class AnomalyDataset(BaseSegDataset):
 
     def frame_info(self, frame: Frame) -> dict[str, Any]:
         """Return what the pipeline starts from."""
-        layout = self.LAYOUTS[self._metainfo['layout']]
+        layout = self.LAYOUTS[self.layout_name]
         info = dict(
             img_path=str(frame.image),
-            frame_id=frame.key.replace('/', '_'),
+            frame_id=(frame.name if layout.names_are_unique else
+                      frame.key.replace('/', '_')),
             label_map=self.raw_label_map,
             label_map_is_complete=True,
             reduce_zero_label=False,
@@ -195,14 +195,14 @@ class AnomalyDataset(BaseSegDataset):
             for name in names)
         raise FileNotFoundError(
             f'{type(self).__name__} finds no labelled image of split '
-            f'{self._metainfo["split"]!r} in {self.data_root}, looked for '
+            f'{self.split_name!r} in {self.data_root}, looked for '
             f'{looked_for}; {self.layout_hint()}')
 
     def _check_length(self, frames: list[Frame]) -> str:
         expected = self.split.length
         if expected is None or len(frames) == expected:
             return ''
-        difference = (f'split {self._metainfo["split"]!r} has {expected} '
+        difference = (f'split {self.split_name!r} has {expected} '
                       f'images, found {len(frames)}')
         if not self.allow_partial:
             raise ValueError(
@@ -231,12 +231,12 @@ class AnomalyDataset(BaseSegDataset):
         return sound, f'broken files left out: {broken}' if broken else ''
 
     def _report(self, frames: list[Frame], partial: str) -> None:
-        self._metainfo['partial'] = partial
+        self._metainfo.update(
+            split=self.split_name, layout=self.layout_name, partial=partial)
         print_log(
             f'{type(self).__name__}: {len(frames)} images of split '
-            f'{self._metainfo["split"]!r} in layout '
-            f'{self._metainfo["layout"]!r} of {self.data_root}',
-            logger='current')
+            f'{self.split_name!r} in layout {self.layout_name!r} of '
+            f'{self.data_root}', logger='current')
         if partial:
             print_log(
                 f'{type(self).__name__} is PARTIAL, its numbers are not '

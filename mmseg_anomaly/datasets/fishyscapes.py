@@ -86,7 +86,7 @@ class FishyscapesLostAndFoundDataset(AnomalyDataset):
     def frame_info(self, frame: Frame) -> dict[str, Any]:
         """Return what the pipeline starts from."""
         info = super().frame_info(frame)
-        if self._metainfo['layout'] in _LABELS_ONLY:
+        if self.layout_name in _LABELS_ONLY:
             part = frame.image.parts[-3]  # train or test of LostAndFound
             info['heatmap_folder'] = f'LostAndFound-{part}'
         return info

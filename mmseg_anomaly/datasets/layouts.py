@@ -48,6 +48,7 @@ class Layout:
         label_suffix: What follows the frame id in a label's name.
         image_suffix: What follows it in an image's name.
         has_scenes: Whether both folders hold a folder for each scene.
+        names_are_unique: Whether names differ between scenes too.
         has_official_names: Whether frame ids are those of the release, so
             that splits are told apart by them; else the files are the split.
     """
@@ -57,6 +58,7 @@ class Layout:
     label_suffix: str = '.png'
     image_suffix: str = ''
     has_scenes: bool = False
+    names_are_unique: bool = True
     has_official_names: bool = True
 
     def describe(self, split: Split) -> str:
@@ -116,7 +118,7 @@ def list_files(folder: Path, suffixes: tuple[str, ...],
     """
     found = {}
     paths = folder.glob('*/*' if has_scenes else '*')
-    for path in sorted(paths, key=lambda path: path.name):
+    for path in sorted(paths, key=lambda path: (path.name, path)):
         suffix = next(
             (x for x in suffixes if path.name.lower().endswith(x.lower())),
             None)

@@ -54,7 +54,7 @@ class StreetHazardsDataset(AnomalyDataset):
                  [0, 0, 142], [102, 102, 156], [220, 220, 0]])
     LAYOUTS = dict(official=Layout(
         '{part}/images/{split}', '{part}/annotations/{split}',
-        has_scenes=True))
+        has_scenes=True, names_are_unique=False))
     SPLITS = dict(
         test=Split(1500, (('part', 'test'), ('split', 'test'))),
         train=Split(5125, (('part', 'train'), ('split', 'training'))),
