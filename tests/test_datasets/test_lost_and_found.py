@@ -67,32 +67,22 @@ def test_train_split__reads_its_own_folder(write_laf, build, suffix):
     assert dataset.metainfo['partial'].endswith('1036 images, found 1')
 
 
-def whole_test_folder():
-    """1203 names, of which 143 are of known objects, none of them invalid."""
-    names = [f'02_Str_44_000000_{index:06}' for index in range(1060)]
-    names += [f'15_Rechbergstr_Deckenpfronn_000000_{index:06}'
-              for index in range(143)]
-    return names
-
-
 @pytest.fixture
-def listing(monkeypatch):
-    """Stands in for the 2406 files of the test folder."""
-    from pathlib import Path
-
-    from mmseg_anomaly.datasets import anomaly_dataset, layouts
-
-    def list_files(folder, suffixes, has_scenes):
-        assert folder.as_posix().endswith('leftImg8bit/test') and has_scenes
-        return {f'scene/{name}': Path(f'{name}_leftImg8bit.png')
-                for name in whole_test_folder()}
-
-    monkeypatch.setattr(layouts, 'list_files', list_files)
-    monkeypatch.setattr(Path, 'is_file', lambda path: True)
-    assert anomaly_dataset.list_frames is layouts.list_frames
+def whole_test_folder(tmp_path):
+    """1203 empty frames, of which the last 143 show known objects."""
+    frames = [('02_Str_44', index) for index in range(1060)]
+    frames += [('15_Rechbergstr_Deckenpfronn', index) for index in range(143)]
+    for scene in ('02_Str_44', '15_Rechbergstr_Deckenpfronn'):
+        for part in ('leftImg8bit', 'gtCoarse'):
+            (tmp_path / part / 'test' / scene).mkdir(parents=True)
+    for scene, index in frames:
+        name = f'test/{scene}/{scene}_000000_{index:06}'
+        (tmp_path / f'leftImg8bit/{name}_leftImg8bit.png').touch()
+        (tmp_path / f'gtCoarse/{name}_gtCoarse_labelIds.png').touch()
 
 
-def test_no_known__drops_unlabelled_frames_and_known_objects(listing, build):
+def test_no_known__drops_unlabelled_frames_and_known_objects(
+        whole_test_folder, build):
     dataset = build(NAME)
     names = [dataset.get_data_info(index)['frame_id']
              for index in range(len(dataset))]
@@ -102,7 +92,7 @@ def test_no_known__drops_unlabelled_frames_and_known_objects(listing, build):
     assert not any('Rechbergstr' in name for name in names)
 
 
-def test_test_split__keeps_all(listing, build):
+def test_test_split__keeps_all(whole_test_folder, build):
     assert len(build(NAME, split='test')) == 1203
 
 

@@ -1,17 +1,17 @@
 """Named arrays in one file, mapped into memory instead of read.
 
 Workers share the pages of a mapped file, and only those that are touched
-take memory. Layout: 8 bytes of magic, 8 bytes (little endian) with the length
-of a json header, the header, then the arrays, each on a multiple of 64 bytes.
+take memory. Layout: magic, the arrays, each on a multiple of 64 bytes, a json
+footer, its length in 8 bytes (little endian), magic. The footer comes last,
+so that arrays of unknown length can be written as they come.
 """
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, BinaryIO
+from types import MappingProxyType, TracebackType
+from typing import Any
 
 import numpy as np
 
@@ -20,98 +20,131 @@ _ALIGNMENT = 64
 
 
 class ArrayFile:
-    """A file of ``write_array_file`` or ``ArrayFileWriter``, open to read.
+    """A file of ``ArrayFileWriter``, open to read.
 
-    Pickles by its path, so that workers that are spawned map it themselves.
+    ``arrays`` are read-only and stay on disk until they are touched; ``meta``
+    is what the writer noted. Pickles by its path, so that workers that are
+    spawned map the file themselves.
 
     Args:
         path: The file.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no such file, or cut off.
+        ValueError: If it is something else, or cut off.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        header, start = self._read_header()
-        self.meta: dict[str, Any] = header['meta']
+        if not self.path.is_file():
+            raise FileNotFoundError(f'there is no {self.path}')
+        footer = self._read_footer()
+        self.meta: dict[str, Any] = footer['meta']
         content = np.memmap(self.path, np.uint8, 'r')  # (bytes of the file,)
-        arrays = {}
-        for name, (dtype, shape, offset) in header['arrays'].items():
-            first = start + offset
-            length = int(np.prod(shape)) * np.dtype(dtype).itemsize
-            if first + length > len(content):
-                raise ValueError(f'{self.path} is cut off within its array '
-                                 f'{name}; copy or make it again')
-            part = np.asarray(content[first:first + length])
-            arrays[name] = part.view(dtype).reshape(shape)
-        self.arrays: Mapping[str, np.ndarray] = MappingProxyType(arrays)
+        self.arrays: Mapping[str, np.ndarray] = MappingProxyType({
+            name: _view(content, *place)
+            for name, place in footer['arrays'].items()
+        })
 
     def __reduce__(self) -> tuple:
         return type(self), (self.path, )
 
-    def _read_header(self) -> tuple[dict, int]:
-        if not self.path.is_file():
-            raise FileNotFoundError(f'there is no {self.path}')
+    def _read_footer(self) -> dict:
         with self.path.open('rb') as file:
-            magic, length = file.read(8), file.read(8)
-            if magic != _MAGIC:
+            starts_well = file.read(len(_MAGIC)) == _MAGIC
+            size = file.seek(0, os.SEEK_END)
+            tail = 8 + len(_MAGIC)
+            file.seek(max(size - tail, 0))
+            length, magic = file.read(8), file.read()
+            if not starts_well or magic != _MAGIC:
                 raise ValueError(
-                    f'{self.path} is no file of outliers: it starts with '
-                    f'{magic!r}; make it with '
-                    'tools/dataset_converters/coco_outliers.py')
-            header = file.read(int.from_bytes(length, 'little'))
+                    f'{self.path} of {size} bytes is no complete array file; '
+                    'make it again with the tool or class that wrote it')
+            length = int.from_bytes(length, 'little')
+            file.seek(size - tail - length)
+            return json.loads(file.read(length))
+
+
+class ArrayFileWriter:
+    """Writes a file so that no reader ever sees half of it.
+
+    Everything goes to a temporary file beside the target, which replaces the
+    target in one step when the ``with`` block ends without an error.
+
+    Args:
+        path: To write or replace.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.meta: dict[str, Any] = {}
+        self._places: dict[str, tuple[str, list[int], int]] = {}
+
+    def __enter__(self) -> 'ArrayFileWriter':
+        self._file = tempfile.NamedTemporaryFile(  # noqa: SIM115
+            dir=self.path.parent, prefix=f'.{self.path.name}.', delete=False)
+        self._file.write(_MAGIC)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None,
+                 error: BaseException | None,
+                 trace: TracebackType | None) -> None:
         try:
-            return json.loads(header), _align(16 + len(header))
-        except ValueError as error:
-            raise ValueError(f'{self.path} is cut off within its header; '
-                             'copy or make it again') from error
+            if kind is None:
+                self._write_footer()
+                self._file.flush()
+                os.fsync(self._file.fileno())
+            self._file.close()
+            if kind is None:
+                Path(self._file.name).chmod(0o644)  # not the owner's alone
+                Path(self._file.name).replace(self.path)
+        finally:
+            Path(self._file.name).unlink(missing_ok=True)
+
+    def add(self, name: str, array: np.ndarray) -> None:
+        """Write an array of any shape and any dtype but objects."""
+        offset = self._align()
+        self._file.write(np.ascontiguousarray(array).data)
+        self._places[name] = array.dtype.str, list(array.shape), offset
+
+    def add_chunks(self, name: str, chunks: Iterable[bytes]) -> None:
+        """Write chunks, as they come, as one array of uint8."""
+        offset = self._align()
+        for chunk in chunks:
+            self._file.write(chunk)
+        length = self._file.tell() - offset
+        self._places[name] = '|u1', [length], offset
+
+    def _align(self) -> int:
+        self._file.write(bytes(-self._file.tell() % _ALIGNMENT))
+        return self._file.tell()
+
+    def _write_footer(self) -> None:
+        footer = json.dumps(dict(meta=self.meta, arrays=self._places)).encode()
+        self._file.write(footer + len(footer).to_bytes(8, 'little') + _MAGIC)
 
 
-def write_array_file(path: str | Path, arrays: Mapping[str, np.ndarray],
-                     meta: Mapping[str, Any]) -> None:
-    """Write arrays so that no reader ever sees half a file.
+def _view(content: np.ndarray, dtype: str, shape: list[int],
+          offset: int) -> np.ndarray:
+    length = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    return content[offset:offset + length].view(dtype).reshape(shape)
+
+
+def pack_texts(texts: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return texts as one array of bytes, and where each ends.
 
     Args:
-        path: To write or replace, at once, when everything is on disk.
-        arrays: Of any shape, without objects.
-        meta: JSON-ready.
+        texts: N of them, of any length.
+
+    Returns:
+        (bytes,) uint8 of UTF-8, and (N + 1,) int64 of which text i takes
+        [ends[i], ends[i + 1]).
     """
-    sizes = {name: (array.dtype, array.shape)
-             for name, array in arrays.items()}
-    with _replacing(Path(path)) as file:
-        _write_header(file, sizes, meta)
-        for array in arrays.values():
-            _pad(file)
-            file.write(np.ascontiguousarray(array).tobytes())
+    encoded = [text.encode() for text in texts]
+    ends = np.cumsum([0] + [len(text) for text in encoded], dtype=np.int64)
+    return np.frombuffer(b''.join(encoded), np.uint8), ends
 
 
-def write_blobs(path: str | Path, blobs: Iterable[bytes],
-                finish: Iterator[tuple[Mapping[str, np.ndarray],
-                                       Mapping[str, Any]]]) -> None:
-    """Write blobs as they come, too many to hold, then arrays about them.
-
-    Args:
-        path: To write or replace, at once, when everything is on disk.
-        blobs: Go one behind the other into the array ``blobs``.
-        finish: Asked once, after the last blob, for ``(arrays, meta)``.
-    """
-    path = Path(path)
-    with tempfile.TemporaryFile(dir=path.parent) as spool:
-        for blob in blobs:
-            spool.write(blob)
-        length = spool.tell()
-        spool.seek(0)
-        arrays, meta = next(finish)
-        sizes = {name: (array.dtype, array.shape)
-                 for name, array in arrays.items()}
-        sizes['blobs'] = (np.dtype(np.uint8), (length, ))
-        with _replacing(path) as file:
-            _write_header(file, sizes, meta)
-            for array in arrays.values():
-                _pad(file)
-                file.write(np.ascontiguousarray(array).tobytes())
-            _pad(file)
-            while chunk := spool.read(1 << 24):
-                file.write(chunk)
+def unpack_text(content: np.ndarray, ends: np.ndarray, row: int) -> str:
+    """Return text ``row`` of what ``pack_texts`` returned."""
+    return content[ends[row]:ends[row + 1]].tobytes().decode()

@@ -58,6 +58,23 @@ def test_load__id_mapped_out_of_the_classes_is_named_as_stored(tmp_path):
         _load(path, label_map={1: 9})
 
 
+def test_load__complete_label_map_refuses_other_ids(tmp_path):
+    path = _write(tmp_path / 'a.png', np.uint8([[0, 1, 254]]))
+    label_map = {0: 253, 1: 254}
+    with pytest.raises(ValueError, match=r'a\.png holds the ids \[254\], its '
+                       r'dataset knows \[0, 1\] only'):
+        _load(path, label_map=label_map, label_map_is_complete=True)
+    assert _load(path, label_map=label_map)['gt_seg_map'].tolist() == [
+        [253, 254, 254]]
+
+
+def test_load__image_without_a_label_is_named():
+    transform = TRANSFORMS.build(
+        dict(type='LoadCheckedAnnotations', num_classes=3))
+    with pytest.raises(KeyError, match=r'a\.png comes without `seg_map_path`'):
+        transform(dict(img_path='a.png', reduce_zero_label=False))
+
+
 def test_load__palette_files_give_indices(tmp_path):
     image = Image.fromarray(np.uint8([[0, 2]]), mode='P')
     image.putpalette([10, 20, 30] * 256)

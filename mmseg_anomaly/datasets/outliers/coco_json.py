@@ -1,0 +1,170 @@
+"""Read a COCO or LVIS json and turn its segmentations into run lengths."""
+import json
+from pathlib import Path
+
+from pycocotools import mask as coco_mask
+
+from .image_files import read_file
+
+_REQUIRED_KEYS = {
+    'images': ('id', 'height', 'width'),
+    'categories': ('id', 'name'),
+    'annotations': ('id', 'image_id', 'category_id'),
+}
+Segmentation = list[list[float]] | dict
+
+
+def read_coco_json(content: bytes, ann_file: Path) -> dict[str, list[dict]]:
+    """Parse and check a json of instances.
+
+    Args:
+        content: Of the file.
+        ann_file: Its name, for messages.
+
+    Returns:
+        ``images``, each with a ``file_name``, ``categories`` and
+        ``annotations``.
+
+    Raises:
+        ValueError: If the file is no json, lacks a key or holds no
+            segmentation, or an annotation refers to an image or a category
+            the file does not list.
+    """
+    try:
+        coco = json.loads(content)
+    except ValueError as error:  # no json, or no text at all
+        raise ValueError(f'{ann_file} cannot be read as json: {error}; copy '
+                         'or download it again') from error
+    if not isinstance(coco, dict):
+        raise ValueError(f'{ann_file} must hold a COCO dict, got a '
+                         f'{type(coco).__name__}')
+    for part, keys in _REQUIRED_KEYS.items():
+        _check_keys(coco.setdefault(part, []), part, keys, ann_file)
+    for row, image in enumerate(coco['images']):
+        image['file_name'] = _file_name(image, row, ann_file)
+    _check_annotations(coco, ann_file)
+    return coco
+
+
+def read_annotations(ann_file: Path) -> bytes:
+    """Return the content of a json, which may lie in a zip file.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+    """
+    try:
+        return read_file(ann_file)
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+        raise FileNotFoundError(
+            f'`ann_file` must be a COCO json, but there is no {ann_file}; '
+            'check `data_root` and `ann_file`') from error
+
+
+def to_run_lengths(segmentation: Segmentation, image_hw: tuple[int, int],
+                   annotation_id: int, ann_file: Path) -> dict:
+    """Return a segmentation as COCO's compressed run lengths.
+
+    Args:
+        segmentation: Polygons or run lengths.
+        image_hw: Size (H, W) of its image.
+        annotation_id: For messages.
+        ann_file: For messages.
+
+    Returns:
+        ``size`` and ``counts``, bytes.
+
+    Raises:
+        ValueError: If it is malformed or does not fit its image.
+    """
+    if not isinstance(segmentation, dict):
+        polygons = polygons_with_area(segmentation, annotation_id, ann_file)
+        return coco_mask.merge(coco_mask.frPyObjects(polygons, *image_hw))
+    counts = segmentation.get('counts')
+    _check_run_lengths(segmentation, image_hw, annotation_id, ann_file)
+    if isinstance(counts, list):
+        return coco_mask.frPyObjects(segmentation, *image_hw)
+    # a json can only hold compressed run lengths as text
+    counts = counts.encode() if isinstance(counts, str) else counts
+    return dict(size=list(image_hw), counts=counts)
+
+
+def polygons_with_area(segmentation: object, annotation_id: int,
+                       ann_file: Path) -> list[list[float]]:
+    """Return the polygons [x, y, x, y, ...] of at least three points.
+
+    A stray point or line beside a polygon covers nothing and is left out.
+
+    Raises:
+        ValueError: If anything is no polygon, or none has an area.
+    """
+    is_valid = isinstance(segmentation, list) and all(
+        isinstance(polygon, list) and len(polygon) % 2 == 0
+        and set(map(type, polygon)) <= {int, float}
+        for polygon in segmentation)
+    polygons = is_valid and [part for part in segmentation if len(part) >= 6]
+    if not polygons:
+        raise ValueError(
+            f'the segmentation of annotation {annotation_id} of '
+            f'{ann_file} must be polygons [x, y, x, y, ...] of at least '
+            f'three points, got {str(segmentation):.80}; repair the file')
+    return polygons
+
+
+def _check_keys(items: list[dict], part: str, keys: tuple[str, ...],
+                ann_file: Path) -> None:
+    for row, item in enumerate(items):
+        missing = [key for key in keys if key not in item]
+        if missing:
+            raise ValueError(
+                f'{part}[{row}] of {ann_file} (id {item.get("id")}) has no '
+                f'{missing}; repair the file')
+
+
+def _file_name(image: dict, row: int, ann_file: Path) -> str:
+    if 'file_name' in image:
+        return image['file_name']
+    if 'coco_url' not in image:
+        raise ValueError(
+            f"images[{row}] of {ann_file} (id {image['id']}) has neither "
+            "'file_name' nor, as LVIS has it, 'coco_url'; repair the file")
+    # LVIS takes images of two folders: .../train2017/000000391895.jpg
+    return '/'.join(image['coco_url'].split('/')[-2:])
+
+
+def _check_annotations(coco: dict[str, list[dict]], ann_file: Path) -> None:
+    annotations = coco['annotations']
+    if not any(annotation.get('segmentation') for annotation in annotations):
+        raise ValueError(
+            f'{ann_file} holds no segmentation in its {len(annotations)} '
+            'annotations; expected a COCO instances file, such as '
+            'instances_train2017.json')
+    image_ids = {image['id'] for image in coco['images']}
+    category_ids = {category['id'] for category in coco['categories']}
+    for annotation in annotations:
+        if annotation['image_id'] not in image_ids:
+            raise ValueError(
+                f'annotation {annotation["id"]} of {ann_file} belongs to '
+                f'image {annotation["image_id"]}, which the file does not '
+                'list under `images`; repair the file')
+        if annotation['category_id'] not in category_ids:
+            raise ValueError(
+                f'annotation {annotation["id"]} of {ann_file} has the '
+                f'category_id {annotation["category_id"]}, which the file '
+                'does not list under `categories`; repair the file')
+
+
+def _check_run_lengths(segmentation: dict, image_hw: tuple[int, int],
+                       annotation_id: int, ann_file: Path) -> None:
+    # pycocotools itself never looks at the size of the image.
+    counts, size_hw = segmentation.get('counts'), segmentation.get('size')
+    if counts is None or size_hw is None or tuple(size_hw) != image_hw:
+        raise ValueError(
+            f'the run lengths of annotation {annotation_id} of {ann_file} '
+            f'must have `counts` and the `size` {list(image_hw)} (height, '
+            f'width) of their image, got the size {size_hw}; repair the file')
+    num_pixels = image_hw[0] * image_hw[1]
+    if isinstance(counts, list) and sum(counts) != num_pixels:
+        raise ValueError(
+            f'the run lengths of annotation {annotation_id} of {ann_file} '
+            f'must add up to the {num_pixels} pixels of their image, got '
+            f'{sum(counts)}; repair the file')

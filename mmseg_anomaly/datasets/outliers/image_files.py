@@ -1,0 +1,142 @@
+"""Images in a folder or in a zip file, read safely by many workers.
+
+Shape letters: H, W of the image.
+"""
+import os
+from pathlib import Path
+from zipfile import BadZipFile, ZipFile
+
+import cv2
+import numpy as np
+
+_TAIL_BYTES = 1024  # room for what cameras and tools append to a JPEG
+
+
+class BrokenImageError(ValueError):
+    """A file of a source cannot be used; the message names it."""
+
+
+class ImageFiles:
+    """Read-only files below a folder or below a folder of a zip file.
+
+    A zip file is opened once in each process: workers that are forked would
+    otherwise move each other's position in the file.
+
+    Args:
+        path: A folder, ``images.zip``, or ``images.zip/folder/in/it``.
+
+    Raises:
+        FileNotFoundError: If there is no such folder or zip file.
+        ValueError: If the zip file is broken.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._zip_path, self._prefix = _split_at_zip(self.path)
+        self._zip: ZipFile | None = None
+        self._process_id = -1
+        if self._zip_path is None and not self.path.is_dir():
+            raise FileNotFoundError(
+                f'there is no folder {self.path}; check `data_root` and '
+                '`data_prefix`')
+        if self._zip_path is not None:
+            self._open_zip()
+
+    def __getstate__(self) -> dict:
+        return {**vars(self), '_zip': None, '_process_id': -1}
+
+    def names(self) -> list[str]:
+        """Return all files, sorted, relative to ``path``, with slashes."""
+        if self._zip_path is None:
+            return sorted(
+                Path(folder, name).relative_to(self.path).as_posix()
+                for folder, _, names in os.walk(self.path) for name in names)
+        start = len(self._prefix)
+        return sorted(
+            name[start:] for name in self._open_zip().namelist()
+            if name.startswith(self._prefix) and not name.endswith('/'))
+
+    def read(self, name: str) -> bytes:
+        """Return the content of a file.
+
+        Raises:
+            BrokenImageError: If it is missing or its zip entry is damaged.
+        """
+        try:
+            if self._zip_path is None:
+                return (self.path / name).read_bytes()
+            return self._open_zip().read(self._prefix + name)
+        except (OSError, KeyError, BadZipFile) as error:
+            raise BrokenImageError(
+                f'{self.path / name} cannot be read: {error}') from error
+
+    def read_image(self, name: str, *, with_alpha: bool = False) -> np.ndarray:
+        """Decode an image as it is stored, whatever EXIF says.
+
+        Args:
+            name: As in ``names()``.
+            with_alpha: Keep the channels the file has.
+
+        Returns:
+            (H, W, 3) uint8, BGR; with ``with_alpha`` (H, W, 4), (H, W, 3) or
+            (H, W).
+
+        Raises:
+            BrokenImageError: If it is no image, or cut off: OpenCV would
+                fill the missing part with grey.
+        """
+        content = self.read(name)
+        flag = (cv2.IMREAD_UNCHANGED if with_alpha else
+                cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        image = (cv2.imdecode(np.frombuffer(content, np.uint8), flag)
+                 if _has_end(content) else None)
+        if image is None:
+            raise BrokenImageError(
+                f'{self.path / name} of {len(content)} bytes cannot be '
+                'decoded as an image; replace it or remove it from the '
+                'source')
+        return image
+
+    def _open_zip(self) -> ZipFile:
+        if self._zip is None or self._process_id != os.getpid():
+            try:
+                self._zip = ZipFile(self._zip_path)
+            except BadZipFile as error:
+                raise ValueError(f'{self._zip_path} is no zip file ({error});'
+                                 ' copy or download it again') from error
+            self._process_id = os.getpid()
+        return self._zip
+
+
+def read_file(path: Path) -> bytes:
+    """Return the content of a file that may lie in a zip file.
+
+    Raises:
+        FileNotFoundError: If there is none.
+    """
+    zip_path, name = _split_at_zip(path)
+    if zip_path is None:
+        return path.read_bytes()
+    try:
+        with ZipFile(zip_path) as archive:
+            return archive.read(name.rstrip('/'))
+    except KeyError as error:
+        raise FileNotFoundError(
+            f'{zip_path} holds no {name.rstrip("/")}') from error
+
+
+def _split_at_zip(path: Path) -> tuple[Path | None, str]:
+    """Return the zip file on the way to ``path``, and the way on in it."""
+    for parent in (path, *path.parents):
+        if parent.suffix.lower() == '.zip' and parent.is_file():
+            inner = path.relative_to(parent).as_posix()
+            return parent, '' if inner == '.' else f'{inner}/'
+    return None, ''
+
+
+def _has_end(content: bytes) -> bool:
+    if content.startswith(b'\xff\xd8'):
+        return b'\xff\xd9' in content[-_TAIL_BYTES:]
+    if content.startswith(b'\x89PNG'):
+        return b'IEND' in content[-_TAIL_BYTES:]
+    return len(content) > 0
