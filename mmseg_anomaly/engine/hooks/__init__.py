@@ -2,9 +2,10 @@
 from .anomaly_visualization_hook import AnomalyVisualizationHook
 from .attach_head_hook import AttachHeadHook
 from .attn_mask_annealing_hook import AttnMaskAnnealingHook
+from .heatmap_hook import HeatmapHook
 from .strict_checkpoint_hook import StrictCheckpointHook
 
 __all__ = [
     'AnomalyVisualizationHook', 'AttachHeadHook', 'AttnMaskAnnealingHook',
-    'StrictCheckpointHook'
+    'HeatmapHook', 'StrictCheckpointHook'
 ]
