@@ -12,6 +12,7 @@ from mmseg.visualization import SegLocalVisualizer
 
 from ..labels import OUTLIER_INDEX
 from . import panels
+from .decision import Decision, Threshold, make_decision
 
 COLORMAPS = {
     'viridis': cv2.COLORMAP_VIRIDIS,
@@ -19,6 +20,8 @@ COLORMAPS = {
     'magma': cv2.COLORMAP_MAGMA,
     'turbo': cv2.COLORMAP_TURBO
 }
+
+DECISION_COLOR: panels.Color = (255, 255, 255)
 
 # field of a sample, title, how it is painted
 LABEL_PANELS = (('gt_sem_seg', 'ground truth', panels.paint_ground_truth),
@@ -32,7 +35,8 @@ class AnomalyLocalVisualizer(SegLocalVisualizer):
     What a sample lacks is left out. The heat map is scaled image by image,
     between two percentiles of its scores, which the colour bar states, so
     brightness must not be compared between images. True anomalies are
-    outlined in red.
+    outlined in red; with a threshold, what is called an anomaly is outlined
+    in white, on the image as well.
 
     In distributed runs every rank writes its pictures to disk; the other
     backends are the master's, so TensorBoard shows the master's share.
@@ -58,11 +62,16 @@ class AnomalyLocalVisualizer(SegLocalVisualizer):
         percentiles: Scores drawn darkest and brightest.
         colormap: 'viridis', 'inferno', 'magma' or 'turbo'.
         scorers: Names of the scorers whose maps are drawn, from left to
-            right; none draws that of the first scorer of the model.
+            right; none draws that of the first scorer of the model, or of
+            the one that ``threshold`` names.
+        threshold: Scores above it are called anomalies: a number, or the
+            file that ``choose_threshold.py`` wrote for the checkpoint; None
+            draws no decision.
 
     Raises:
-        ValueError: If the colour map is unknown or the percentiles do not
-            rise within [0, 100].
+        ValueError: If the colour map is unknown, the percentiles do not rise
+            within [0, 100], or the threshold does not say whose scores it
+            judges.
     """
 
     def __init__(self,
@@ -76,7 +85,8 @@ class AnomalyLocalVisualizer(SegLocalVisualizer):
                  max_side_px: int = 1024,
                  percentiles: tuple[float, float] = (1., 99.9),
                  colormap: str = 'viridis',
-                 scorers: Sequence[str] = ()) -> None:
+                 scorers: Sequence[str] = (),
+                 threshold: Threshold | None = None) -> None:
         super().__init__(
             name, image, vis_backends, save_dir, classes, palette,
             alpha=alpha)
@@ -90,6 +100,13 @@ class AnomalyLocalVisualizer(SegLocalVisualizer):
         self.percentiles = tuple(percentiles)
         self.colormap = COLORMAPS[colormap]
         self.scorers = tuple(scorers)
+        self.decision: Decision | None = None
+        if threshold is not None:
+            self.set_threshold(threshold)
+
+    def set_threshold(self, threshold: Threshold) -> None:
+        """Draw the decision of a threshold, as ``__init__`` says."""
+        self.decision = make_decision(threshold, self.scorers)
 
     @property
     def dataset_meta(self) -> dict:
@@ -182,13 +199,16 @@ class AnomalyLocalVisualizer(SegLocalVisualizer):
         colors = self._colors(labels)
         anomalies = self._anomalies(maps, image)
         small = panels.shrink(image, self.max_side_px)
-        pictures = [('image', small)] if with_image or not maps else []
+        flagged = self._flagged(maps, heat_kinds)
+        pictures = []
+        if with_image or not maps:
+            pictures.append(('image', _outlined(small, flagged)))
         for kind, title, paint in LABEL_PANELS:
             if kind in labels:
                 painted = paint(small, labels[kind], colors, self.alpha)
                 pictures.append((title, panels.outline(painted, anomalies)))
         pictures += [
-            self._heat_panel(maps[kind], anomalies, scorer)
+            self._heat_panel(maps[kind], anomalies, scorer, flagged)
             for scorer, kind in heat_kinds.items() if kind in maps
         ]
         drawn = panels.side_by_side(
@@ -221,26 +241,52 @@ class AnomalyLocalVisualizer(SegLocalVisualizer):
     def _heat_kinds(self, data_sample: SegDataSample) -> dict[str, str]:
         """Return the scorers to draw and the fields of their maps."""
         known = data_sample.metainfo.get('anomaly_scorers', ('anomaly', ))
-        if not self.scorers or 'pred_anomaly_map' not in data_sample:
+        scorers = self.scorers
+        if not scorers and self.decision and self.decision.scorer:
+            scorers = (self.decision.scorer, )
+        if not scorers or 'pred_anomaly_map' not in data_sample:
             return {known[0]: 'pred_anomaly_map'}
-        if unknown := set(self.scorers) - set(known):
+        if unknown := set(scorers) - set(known):
             raise ValueError(
                 f'the visualizer is to draw {sorted(unknown)}, the model '
                 f'computes {tuple(known)}; change `visualizer.scorers` or '
                 '`model.test_cfg.scorer`')
-        return {scorer: f'anomaly_map_{scorer}' for scorer in self.scorers}
+        return {scorer: f'anomaly_map_{scorer}' for scorer in scorers}
+
+    def _flagged(self, maps: dict[str, np.ndarray],
+                 heat_kinds: dict[str, str]) -> dict[str, np.ndarray]:
+        """Return the shrunk decision about the scorer it judges, if any."""
+        return {
+            scorer: panels.shrink(
+                self.decision.flagged(maps[kind]).astype(np.float32),
+                self.max_side_px) > 0
+            for scorer, kind in heat_kinds.items()
+            if kind in maps and self.decision and self.decision.judges(scorer)
+        }
 
     def _heat_panel(self, anomaly_map: np.ndarray, anomalies: np.ndarray,
-                    scorer: str) -> tuple[str, np.ndarray]:
+                    scorer: str, flagged: dict[str, np.ndarray]
+                    ) -> tuple[str, np.ndarray]:
         low, high = panels.robust_range(anomaly_map, self.percentiles)
         heat = panels.heat_map(
             panels.shrink(anomaly_map, self.max_side_px), low, high,
             self.colormap)
+        if scorer in flagged:
+            heat = panels.outline(heat, flagged[scorer], DECISION_COLOR)
         heat = panels.outline(heat, anomalies)
         bar = panels.color_bar(heat.shape[0], low, high, self.colormap)
         title = '{}, percentiles {:g} to {:g}'.format(scorer,
                                                       *self.percentiles)
+        if scorer in flagged:
+            title += f', white > {self.decision.threshold:.3g}'
         return title, np.concatenate([heat, bar], axis=1)
+
+
+def _outlined(image: np.ndarray,
+              flagged: dict[str, np.ndarray]) -> np.ndarray:
+    for mask in flagged.values():
+        image = panels.outline(image, mask, DECISION_COLOR)
+    return image
 
 
 def _checked_map(data_sample: SegDataSample, kind: str,

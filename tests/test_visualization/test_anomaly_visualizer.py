@@ -1,3 +1,5 @@
+import json
+
 import cv2
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import (
 from mmseg_anomaly.visualization import AnomalyLocalVisualizer
 
 RED = [255, 0, 0]
+WHITE = [255, 255, 255]
 
 
 @pytest.fixture
@@ -89,6 +92,63 @@ def test_draw__says_which_scorer_the_model_lacks():
     with pytest.raises(ValueError, match=r"draw \['energy'\], the model "
                        r"computes \('rba', 'msp'\)"):
         visualizer.draw(image(), two_scorers())
+
+
+def test_threshold__outlines_the_decision_on_image_and_heat_map():
+    visualizer = AnomalyLocalVisualizer(max_side_px=64, threshold=0.5)
+    sample = full_sample()
+    del sample.gt_sem_seg
+    drawn = visualizer.draw(image(), sample)
+    for panel in (0, 2):  # image, classes, heat map
+        assert drawn[20 + 10, panel * 64 + 12].tolist() == WHITE
+        assert drawn[20 + 5, panel * 64 + 5].tolist() != WHITE
+    assert drawn[20 + 10, 64 + 12].tolist() != WHITE
+
+
+def test_threshold__is_exceeded_by_what_it_flags():
+    visualizer = AnomalyLocalVisualizer(max_side_px=64, threshold=1.)
+    drawn = visualizer.draw(image(), full_sample())
+    assert (drawn[20:50, :60] == image()).all()
+
+
+def threshold_file(tmp_path, scorer='msp'):
+    path = tmp_path / 'a.threshold.json'
+    path.write_text(json.dumps(dict(
+        scorer=scorer, threshold=0.5, checkpoint_sha256='ab')))
+    return str(path)
+
+
+def test_threshold__of_a_file_judges_the_scorer_it_names(tmp_path):
+    visualizer = AnomalyLocalVisualizer(threshold=threshold_file(tmp_path))
+    drawn = visualizer.draw(
+        image(), two_scorers(), draw_gt=False, with_labels=False)
+    heat = 2 * 64
+    # msp was made the inverse of rba: everything but the square
+    assert drawn[20, 2].tolist() == WHITE
+    bright, dark = (drawn[20 + y, heat + x].astype(int).sum()
+                    for y, x in ((5, 5), (15, 15)))
+    assert bright > dark
+
+
+def test_threshold__judges_one_of_several_heat_maps(tmp_path):
+    visualizer = AnomalyLocalVisualizer(
+        scorers=['rba', 'msp'], threshold=threshold_file(tmp_path, 'rba'))
+    drawn = visualizer.draw(
+        image(), two_scorers(), draw_gt=False, with_labels=False)
+    panel_px = 60 + 16 + 64 + 4
+    edges = [drawn[20 + 10, 2 * 64 + i * panel_px + 12].tolist()
+             for i in range(2)]
+    assert edges[0] == WHITE
+    assert edges[1] != WHITE
+
+
+def test_threshold__says_whose_scores_it_judges(tmp_path):
+    with pytest.raises(ValueError, match='a number as `threshold` needs one'):
+        AnomalyLocalVisualizer(scorers=['rba', 'msp'], threshold=0.5)
+    with pytest.raises(ValueError, match="threshold of 'msp', the visualizer "
+                       r"draws \('rba',\); add it"):
+        AnomalyLocalVisualizer(
+            scorers=['rba'], threshold=threshold_file(tmp_path))
 
 
 def test_draw__leaves_out_what_is_missing(visualizer):

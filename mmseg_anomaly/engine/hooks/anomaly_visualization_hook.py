@@ -33,6 +33,7 @@ class AnomalyVisualizationHook(Hook):
             same in each validation. Testing draws all, as MMSeg does.
         show: Open windows besides writing to the backends.
         wait_time: Seconds a window stays; 0 waits for a key.
+        threshold: Of `AnomalyLocalVisualizer`, instead of its own.
 
     Raises:
         ValueError: If ``interval`` is below 1.
@@ -44,7 +45,8 @@ class AnomalyVisualizationHook(Hook):
                  draw: bool = False,
                  interval: int = 50,
                  show: bool = False,
-                 wait_time: float = 0.) -> None:
+                 wait_time: float = 0.,
+                 threshold: float | str | None = None) -> None:
         if interval < 1:
             raise ValueError('`interval` of AnomalyVisualizationHook must be '
                              f'at least 1, got {interval}')
@@ -52,7 +54,35 @@ class AnomalyVisualizationHook(Hook):
         self.interval = interval
         self.show = show
         self.wait_time = wait_time
+        self.threshold = threshold
         self._indices: dict[str, dict[str, tuple[int, BaseDataset, int]]] = {}
+
+    def before_run(self, runner: Runner) -> None:
+        """Hand the threshold to the visualizer.
+
+        Raises:
+            TypeError: If the visualizer draws no decisions.
+        """
+        if not self.draw or self.threshold is None:
+            return
+        if not hasattr(runner.visualizer, 'set_threshold'):
+            raise TypeError(
+                '`threshold` of AnomalyVisualizationHook needs an '
+                'AnomalyLocalVisualizer, the config has a '
+                f'{type(runner.visualizer).__name__}')
+        runner.visualizer.set_threshold(self.threshold)
+
+    def before_test(self, runner: Runner) -> None:
+        """Check that the threshold was chosen for what is tested.
+
+        Raises:
+            ValueError: If it was chosen for another checkpoint.
+        """
+        decision = getattr(runner.visualizer, 'decision', None)
+        checkpoint = runner.cfg.get('load_from')
+        if self.draw and decision and checkpoint and Path(
+                checkpoint).is_file():
+            decision.check_checkpoint(checkpoint)
 
     def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: dict,
                        outputs: Sequence[SegDataSample]) -> None:

@@ -1,8 +1,10 @@
+import json
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import torch
 from mmcv.transforms import LoadImageFromFile
 from mmengine.config import Config
 from mmengine.runner import Runner
@@ -18,6 +20,10 @@ from mmseg_anomaly.engine.hooks.anomaly_visualization_hook import (
     AnomalyVisualizationHook,
     index_by_path,
     load_image,
+)
+from mmseg_anomaly.evaluation.operating_point import (
+    sha256_of,
+    threshold_path,
 )
 
 CLASSES = ('dark', 'light', 'other')
@@ -80,7 +86,7 @@ def dataset_cfg(folder, count=3, seed=0):
     }
 
 
-def run(folder, **hook):
+def run(folder, visualizer='AnomalyLocalVisualizer', load_from=None, **hook):
     loader = {
         'batch_size': 2,
         'num_workers': 0,
@@ -94,6 +100,7 @@ def run(folder, **hook):
         'experiment_name': Path(folder).name,
         'work_dir': str(folder / 'work'),
         'launcher': 'none',
+        'load_from': load_from,
         'model': {
             'type': 'SlideInferenceWithStitch',
             'data_preprocessor': {'type': 'SegDataPreProcessor'},
@@ -107,7 +114,7 @@ def run(folder, **hook):
             'visualization': {'type': 'AnomalyVisualizationHook', **hook}
         },
         'visualizer': {
-            'type': 'AnomalyLocalVisualizer',
+            'type': visualizer,
             'name': Path(folder).name,
             'vis_backends': [{'type': 'LocalVisBackend'},
                              {'type': 'TensorboardVisBackend'}]
@@ -133,6 +140,41 @@ def test_hook__draws_through_the_loader_to_disk_and_tensorboard(tmp_path):
         'test_00000_scene0', 'test_00001_scene1', 'test_00002_scene2',
         'val_00000_scene0', 'val_00002_scene2'
     ]
+
+
+def test_hook__outlines_the_decision(tmp_path):
+    plain = run(tmp_path / 'plain', draw=True)
+    decided = run(tmp_path / 'decided', draw=True, threshold=-250.)
+    # everything but the border is flagged: the largest channel is 200
+    first, second = (cv2.imread(str(paths[0])) for paths in (plain, decided))
+    assert (second[20, 5] == 255).all()
+    assert not (first[20, 5] == 255).all()
+
+
+def test_hook__refuses_a_threshold_of_another_checkpoint(tmp_path):
+    checkpoint = tmp_path / 'a.pth'
+    torch.save({'state_dict': {
+        'backbone.scale.weight': torch.ones(1, 1, 1, 1),
+        'backbone.scale.bias': torch.ones(1)}}, checkpoint)
+    path = threshold_path(checkpoint)
+    content = dict(scorer='max_logit', threshold=-250.,
+                   checkpoint_sha256=sha256_of(checkpoint))
+    path.write_text(json.dumps(content))
+    pictures = run(tmp_path / 'fits', draw=True, threshold=str(path),
+                   load_from=str(checkpoint))
+    assert (cv2.imread(str(pictures[0]))[20, 5] == 255).all()
+
+    path.write_text(json.dumps(dict(content, checkpoint_sha256='0' * 64)))
+    with pytest.raises(ValueError, match='chosen for another checkpoint'):
+        run(tmp_path / 'differs', draw=True, threshold=str(path),
+            load_from=str(checkpoint))
+
+
+def test_hook__needs_a_visualizer_that_draws_decisions(tmp_path):
+    with pytest.raises(TypeError, match='needs an AnomalyLocalVisualizer, the '
+                       'config has a SegLocalVisualizer'):
+        run(tmp_path, visualizer='SegLocalVisualizer', draw=True,
+            threshold=0.)
 
 
 def test_hook__draws_nothing_unless_told_to(tmp_path):

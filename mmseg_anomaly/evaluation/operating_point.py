@@ -1,0 +1,154 @@
+"""The score from which on a pixel is called an anomaly.
+
+A pixel is flagged where its score exceeds the threshold, as the component
+metrics of SegmentMeIfYouCan do it.
+"""
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .ranking_curves import threshold_scores
+from .score_histogram import ScoreCounts
+
+_HASH_CHUNK = 1 << 22
+_KEY_OF_INFINITY = (1 << 32) - (1 << 23)
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """A threshold and what it does to the set it was chosen on.
+
+    Attributes:
+        threshold: Scores above it are flagged; a float32 number.
+        fpr: Flagged share of the in-distribution pixels, NaN without any.
+        tpr: Flagged share of the anomalous pixels, NaN without any.
+        num_positives: Anomalous pixels.
+        num_negatives: In-distribution pixels.
+    """
+
+    threshold: float
+    fpr: float
+    tpr: float
+    num_positives: int
+    num_negatives: int
+
+
+def choose_threshold(counts: ScoreCounts,
+                     *,
+                     fpr: float | None = None,
+                     tpr: float | None = None) -> OperatingPoint:
+    """Choose the threshold that keeps to a target and costs least.
+
+    For a false positive rate it is the lowest threshold that does not exceed
+    the target, for a true positive rate the highest that reaches it. It lies
+    directly below the lowest score it flags, so cells of merged scores are
+    flagged as a whole.
+
+    Args:
+        counts: Of every valid pixel; for ``fpr`` anomalies may be missing.
+        fpr: Target in [0, 1].
+        tpr: Target in (0, 1].
+
+    Returns:
+        The threshold and both rates as reached.
+
+    Raises:
+        ValueError: If not exactly one target is given, it is out of range,
+            or the set has no pixel of the kind it speaks about.
+    """
+    if (fpr is None) == (tpr is None):
+        raise ValueError('give either `fpr` or `tpr`, got '
+                         f'fpr={fpr} and tpr={tpr}')
+    kind, target = ('fpr', fpr) if tpr is None else ('tpr', tpr)
+    if not 0 <= target <= 1 or tpr == 0:
+        raise ValueError(f'`{kind}` must lie in '
+                         f'{"[0, 1]" if tpr is None else "(0, 1]"}, '
+                         f'got {target}')
+    # flagged when the lowest flagged key is keys[i]; the last flags nothing
+    hits, alarms = (np.append(np.cumsum(pixels[::-1])[::-1], 0)
+                    for pixels in (counts.positives, counts.negatives))
+    total = alarms[0] if tpr is None else hits[0]
+    if total == 0:
+        lacking = 'in-distribution pixel' if tpr is None else 'anomaly'
+        raise ValueError(f'a target `{kind}` needs a set with at least one '
+                         f'{lacking}; choose another set or target')
+    if tpr is None:
+        first = int(np.argmax(alarms / total <= target))
+    else:
+        first = int(np.flatnonzero(hits / total >= target)[-1])
+    return OperatingPoint(
+        _score_below(counts, first), _share(alarms, first),
+        _share(hits, first), int(hits[0]), int(alarms[0]))
+
+
+def _share(flagged: np.ndarray, first: int) -> float:
+    return float(flagged[first] / flagged[0]) if flagged[0] else math.nan
+
+
+def _score_below(counts: ScoreCounts, first: int) -> float:
+    """Return the largest score that is below the lowest flagged one."""
+    if first < counts.keys.size:
+        lowest = threshold_scores(counts.keys[first:first + 1])[0]
+        return float(np.nextafter(lowest, np.float32(-np.inf)))
+    # nothing is flagged; a cell has at most 2**level keys
+    highest = int(counts.keys[-1]) + (1 << counts.level) - 1
+    key = np.array([min(highest, _KEY_OF_INFINITY)], np.uint32)
+    return float(threshold_scores(key)[0])
+
+
+def sha256_of(path: str | Path) -> str:
+    """Return the SHA-256 of a file, read in pieces."""
+    digest = hashlib.sha256()
+    with Path(path).open('rb') as file:
+        while chunk := file.read(_HASH_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def threshold_path(checkpoint: str | Path) -> Path:
+    """Return where the threshold of a checkpoint is kept."""
+    checkpoint = Path(checkpoint)
+    return checkpoint.with_name(f'{checkpoint.stem}.threshold.json')
+
+
+def read_threshold(path: str | Path,
+                   checkpoint: str | Path | None = None) -> dict[str, Any]:
+    """Read what ``choose_threshold.py`` wrote.
+
+    Args:
+        path: The JSON file.
+        checkpoint: The file the scores come from, where it is known.
+
+    Returns:
+        Its content, with ``threshold`` and ``scorer``.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it holds no threshold or belongs to another
+            checkpoint.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f'there is no threshold file {path}; write one by '
+            'tools/analysis_tools/choose_threshold.py, or give a number')
+    content = json.loads(path.read_text())
+    if not isinstance(content, dict) or not {
+            'threshold', 'scorer', 'checkpoint_sha256'} <= set(content):
+        raise ValueError(
+            f'{path} is not a threshold file: expected the keys threshold, '
+            'scorer and checkpoint_sha256; write it anew by '
+            'tools/analysis_tools/choose_threshold.py')
+    if checkpoint is not None and (
+            found := sha256_of(checkpoint)) != content['checkpoint_sha256']:
+        raise ValueError(
+            f'{path} was chosen for another checkpoint (SHA-256 '
+            f'{content["checkpoint_sha256"][:12]}) than {checkpoint} '
+            f'({found[:12]}); choose a threshold for this one by '
+            'tools/analysis_tools/choose_threshold.py')
+    return content
