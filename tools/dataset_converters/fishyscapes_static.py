@@ -1,0 +1,113 @@
+"""Turn a release of Fishyscapes Static into images.
+
+The release (fs_val_v1, fs_val_v2 or fs_val_v3) stores for each image the
+difference to an image of Cityscapes val. This adds the two, losslessly:
+
+    OUT/images/NNNN_CITYSCAPES-ID.png
+    OUT/labels_masks/NNNN_CITYSCAPES-ID.png
+    OUT/fishyscapes_static.json      version and checksums
+
+``FishyscapesStaticDataset`` loads it and refuses images of other versions.
+"""
+import argparse
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import mmengine
+import numpy as np
+
+from mmseg_anomaly.datasets.fishyscapes import (
+    VERSION_FILE,
+    VERSIONS,
+    checksum,
+)
+
+SUFFIX = '_rgb.npz'
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description='Turn a release of Fishyscapes Static into images')
+    parser.add_argument('release', type=Path,
+                        help='the unpacked folder of *_rgb.npz')
+    parser.add_argument('cityscapes', type=Path,
+                        help='leftImg8bit/val of Cityscapes')
+    parser.add_argument(
+        '--version', choices=VERSIONS, help='default: what the name of the '
+        'folder says if it is fs_val_v1, fs_val_v2 or fs_val_v3')
+    parser.add_argument('-o', '--out', type=Path, required=True)
+    args = parser.parse_args(argv)
+    names = {f'fs_val_{version}': version for version in VERSIONS}
+    args.version = args.version or names.get(args.release.resolve().name)
+    if args.version is None:
+        parser.error(f'{args.release} is none of {list(names)}; say which '
+                     'release it is by --version')
+    if args.out.exists() and any(args.out.iterdir()):
+        parser.error(f'--out {args.out} is not empty; choose a new folder, '
+                     'so that versions do not mix')
+    return args
+
+
+def add_difference(image: np.ndarray, difference: np.ndarray) -> np.ndarray:
+    """Return the sum, clipped to 8 bit.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        difference: (H, W, 3) of a signed integer type, RGB.
+
+    Source: bdl-benchmark, ``fishyscapes_tfds.py``.
+    """
+    if difference.shape != image.shape:
+        raise ValueError(f'the difference is {difference.shape}, its image '
+                         f'{image.shape}; they must be equal')
+    if difference.dtype == np.uint8:
+        raise ValueError('differences must be signed, got uint8; download '
+                         'the release again')
+    total = image.astype(np.int32) + difference.astype(np.int32)
+    return total.clip(0, 255).astype(np.uint8)
+
+
+def convert_image(source: Path, cityscapes: Path, out: Path) -> str:
+    """Write an image and its label; return their common name."""
+    stem = source.name[:-len(SUFFIX)]  # NNNN_CITY_SEQUENCE_FRAME
+    city_id = stem.split('_', 1)[1]
+    image_path = (cityscapes / city_id.split('_')[0] /
+                  f'{city_id}_leftImg8bit.png')
+    image = cv2.imread(str(image_path))
+    if image is None:
+        raise FileNotFoundError(f'{source} changes {image_path}, which is '
+                                'missing or broken; give leftImg8bit/val of '
+                                'Cityscapes')
+    with np.load(source) as file:
+        result = add_difference(image[..., ::-1], file['rgb'])
+    name = f'{stem}.png'
+    if not cv2.imwrite(str(out / 'images' / name), result[..., ::-1]):
+        raise OSError(f'could not write to {out}; check the disk')
+    shutil.copyfile(source.with_name(f'{stem}_labels.png'),
+                    out / 'labels_masks' / name)
+    return name
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
+    sources = sorted(args.release.glob(f'*{SUFFIX}'))
+    if not sources:
+        raise FileNotFoundError(f'{args.release} holds no *{SUFFIX}; unpack '
+                                'the release first')
+    for folder in ('images', 'labels_masks'):
+        (args.out / folder).mkdir(parents=True)
+    names = [
+        convert_image(source, args.cityscapes, args.out)
+        for source in mmengine.track_iter_progress(sources)
+    ]
+    mmengine.dump(
+        dict(version=args.version, sha256={
+            name: checksum(args.out / 'images' / name) for name in names}),
+        args.out / VERSION_FILE, indent=1)
+    print(f'\n{len(names)} images of version {args.version} in {args.out}')
+
+
+if __name__ == '__main__':
+    main()
