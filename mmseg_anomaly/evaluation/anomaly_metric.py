@@ -1,28 +1,28 @@
 """AuPRC, FPR95, AUROC and F1 of anomaly maps over all pixels of a set."""
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 from mmengine.dist import (
     all_gather_object,
-    barrier,
     broadcast_object_list,
-    collect_results,
     get_dist_info,
 )
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 from mmseg.registry import METRICS
-from prettytable import PrettyTable
 
-from .ranking_curves import ranking_curves
-from .ranking_metrics import METRIC_NAMES, rank_pixels
-from .score_histogram import ScoreCounts, ScoreHistogram
+from .bootstrap import Bootstrap
+from .padding_guard import PaddingGuard
+from .rank_gather import merge_over_ranks
+from .ranking_metrics import METRIC_NAMES
+from .result_table import ranking_table
 from .scored_sample import anomaly_label, anomaly_maps, image_name
+from .scorer_tally import ScorerTally, TallyOptions
 from .summary import ScorerReport, SetSummary, write_summary
 
-ScoredImage = tuple[str, np.ndarray, dict[str, np.ndarray]]
 ScorerResult = tuple[str, ScorerReport]
 
 
@@ -41,8 +41,8 @@ class AnomalyMetric(BaseMetric):
     Pixels are counted by score in a :class:`ScoreHistogram`: 64 MB at most
     for each scorer and any number of images. Two sets of equal pixels give
     equal numbers to the last digit, however they were split over batches and
-    ranks. Over ranks, the newest image of each is kept until it is clear
-    that the sampler did not repeat it to fill up the last batch.
+    ranks. Images that a sampler repeated to fill up the last batch are
+    dropped.
 
     ``save_best`` cannot guess the direction and needs its ``rule``::
 
@@ -68,10 +68,19 @@ class AnomalyMetric(BaseMetric):
         collect_dir: Folder of those files.
         summary_path: File for values, bounds, thresholds and curves of
             every scorer, see ``summary.write_summary``; rank 0 writes it.
+        protocol: 'exact'; 'smiyc' for the bins of the SegmentMeIfYouCan
+            code, see ``smiyc_pixels``, which keep 12 KB of each image; or
+            'smiyc_float16' for scores rounded to float16 before that, as in
+            the files which that code reads.
+        bootstrap: ``dict(replicates=1000, level=0.95, seed=0)`` adds
+            confidence intervals over images to log and summary, see
+            ``bootstrap``; None adds none.
+        per_image: Whether the summary has a row for each image.
 
     Raises:
-        ValueError: If ``format_only`` comes without ``output_dir``, or maps
-            are asked for and not to be kept.
+        ValueError: If ``format_only`` comes without ``output_dir``, maps
+            are asked for and not to be kept, ``per_image`` comes without
+            ``summary_path``, or protocol or bootstrap are out of range.
     """
 
     default_prefix = 'anomaly'
@@ -84,7 +93,10 @@ class AnomalyMetric(BaseMetric):
                  collect_device: str = 'cpu',
                  prefix: str | None = None,
                  collect_dir: str | None = None,
-                 summary_path: str | None = None) -> None:
+                 summary_path: str | None = None,
+                 protocol: str = 'exact',
+                 bootstrap: dict | None = None,
+                 per_image: bool = False) -> None:
         super().__init__(collect_device, prefix, collect_dir)
         if format_only and output_dir is None:
             raise ValueError('`format_only=True` writes maps and needs '
@@ -95,13 +107,18 @@ class AnomalyMetric(BaseMetric):
                              'one of the two')
         self.output_dir = None if output_dir is None else Path(output_dir)
         self.format_only = format_only
+        if per_image and summary_path is None:
+            raise ValueError('`per_image=True` adds rows to the summary and '
+                             'needs `summary_path`, got None')
         self.summary_path = summary_path
+        self.options = TallyOptions(
+            protocol, None if bootstrap is None else Bootstrap(**bootstrap),
+            per_image)
+        self._guard = PaddingGuard(self._count)
         self._reset()
 
     def _reset(self) -> None:
-        self._histograms: dict[str, ScoreHistogram] = {}
-        self._newest: ScoredImage | None = None
-        self._num_processed = 0
+        self._tallies: dict[str, ScorerTally] = {}
         self._num_images = 0
         self._num_normal_images = 0
         self._protocol = 'not stated by the model'
@@ -129,37 +146,26 @@ class AnomalyMetric(BaseMetric):
             if not self.format_only:
                 self._protocol = data_sample.get('anomaly_protocol',
                                                  self._protocol)
-                self._num_processed += 1
-                self._accept(image_name(data_sample),
-                             anomaly_label(data_sample, maps), maps)
+                self._guard.add(image_name(data_sample),
+                                anomaly_label(data_sample, maps), maps)
 
     def _write(self, img_path: str, anomaly_map: np.ndarray) -> None:
         self.output_dir.mkdir(parents=True, exist_ok=True)
         np.save(self.output_dir / f'{Path(img_path).stem}_anomaly.npy',
                 anomaly_map)
 
-    def _accept(self, *image: str | np.ndarray | dict) -> None:
-        if get_dist_info()[1] == 1:
-            self._count(*image)
-        else:  # it may yet turn out to be a repetition
-            self._count_newest()
-            self._newest = image
-
-    def _count_newest(self) -> None:
-        if self._newest is not None:
-            self._count(*self._newest)
-            self._newest = None
-
     def _count(self, name: str, label: np.ndarray,
                maps: dict[str, np.ndarray]) -> None:
         if self._num_images == 0:
-            self._histograms = {scorer: ScoreHistogram() for scorer in maps}
-        if tuple(maps) != tuple(self._histograms):
+            self._tallies = {
+                scorer: ScorerTally(self.options) for scorer in maps
+            }
+        if tuple(maps) != tuple(self._tallies):
             raise ValueError(f'{name} has the scorers {tuple(maps)}, the '
-                             f'images before {tuple(self._histograms)}; '
+                             f'images before {tuple(self._tallies)}; '
                              'evaluate one model at a time')
         for scorer, anomaly_map in maps.items():
-            self._histograms[scorer].update(anomaly_map, label, name)
+            self._tallies[scorer].update(name, anomaly_map, label)
         self._num_images += 1
         self._num_normal_images += not (label == 1).any()
 
@@ -172,17 +178,13 @@ class AnomalyMetric(BaseMetric):
         Returns:
             Prefixed names and values, the same on every rank.
         """
-        rank, world_size = get_dist_info()
-        if rank + (self._num_processed - 1) * world_size < size:
-            self._count_newest()
+        self._guard.finish(size)
         summaries = all_gather_object(
-            (tuple(self._histograms), self._num_images,
-             self._num_normal_images))
+            (tuple(self._tallies), self._num_images, self._num_normal_images))
         scorers = max((summary[0] for summary in summaries), key=len)
-        results = [(scorer, self._rank_over_ranks(scorer))
-                   for scorer in scorers]
+        results = [(scorer, self._report(scorer)) for scorer in scorers]
         metrics = [None]
-        if rank == 0:
+        if get_dist_info()[0] == 0:
             self._num_images = sum(summary[1] for summary in summaries)
             self._num_normal_images = sum(summary[2] for summary in summaries)
             values = self.compute_metrics(results)
@@ -191,32 +193,11 @@ class AnomalyMetric(BaseMetric):
         self._reset()
         return metrics[0]
 
-    def _rank_over_ranks(self, scorer: str) -> ScorerReport | None:
-        """Merge the counts of all ranks one by one; None but on rank 0."""
-        rank, world_size = get_dist_info()
-        histogram = self._histograms.pop(scorer, None) or ScoreHistogram()
-        counts = None if rank == 0 else histogram.to_counts()
-        for source in range(1, world_size):
-            part = self._fetch(counts if rank == source else None, source)
-            if rank == 0:
-                histogram.merge(part)
-        if rank > 0:
-            return None
-        counts = histogram.to_counts()
-        del histogram  # 25 MB that ranking can use
-        return ScorerReport(rank_pixels(counts), ranking_curves(counts))
-
-    def _fetch(self, counts: ScoreCounts | None,
-               source: int) -> ScoreCounts | None:
-        """Bring the counts of one rank to rank 0."""
-        if self.collect_device == 'cpu':
-            parts = collect_results([counts], get_dist_info()[1], 'cpu',
-                                    self.collect_dir)
-            barrier()  # rank 0 has removed the files before others write
-            return parts[0] if parts else None
-        parts = [counts]
-        broadcast_object_list(parts, src=source)
-        return parts[0]
+    def _report(self, scorer: str) -> ScorerReport | None:
+        """Merge the tallies of all ranks; None but on rank 0."""
+        tally = self._tallies.pop(scorer, None) or ScorerTally(self.options)
+        merge_over_ranks(tally, self.collect_device, self.collect_dir)
+        return tally.report() if get_dist_info()[0] == 0 else None
 
     def compute_metrics(self, results: list[ScorerResult]) -> dict:
         """Name the numbers and log what they rest on.
@@ -249,29 +230,20 @@ class AnomalyMetric(BaseMetric):
 
     def _write_summary(self, results: list[ScorerResult]) -> None:
         if self.summary_path is not None:
-            summary = SetSummary(self._protocol, 'exact', False,
+            bootstrap = self.options.bootstrap
+            summary = SetSummary(self._protocol, self.options.protocol,
                                  self._num_images, self._num_normal_images,
-                                 None)
+                                 bootstrap and asdict(bootstrap))
             write_summary(self.summary_path, summary, results)
 
     def _log(self, logger: MMLogger, results: list[ScorerResult]) -> None:
         first = results[0][1].ranking
-        table = PrettyTable(['scorer', *METRIC_NAMES, 'F1 at score >=',
-                             'proved error <=', 'merged bits'])
-        for scorer, report in results:
-            ranking = report.ranking
-            table.add_row([
-                scorer or 'unnamed',
-                *(f'{value:.2f}' for value in ranking.values.values()),
-                f'{ranking.threshold:.6g}',
-                ' / '.join(f'{b:.2g}' for b in ranking.bounds.values()),
-                ranking.level
-            ])
         logger.info(
             f'anomaly scores of {first.num_positives + first.num_negatives} '
             f'pixels, {first.num_positives} of them anomalous, in '
             f'{self._num_images} images, {self._num_normal_images} of them '
-            f'without an anomaly; protocol: {self._protocol}\n{table}')
+            f'without an anomaly; protocol: {self._protocol}; metrics: '
+            f'{self.options.protocol}\n{ranking_table(results)}')
         if first.num_positives == 0 or first.num_negatives == 0:
             missing = 'anomaly' if first.num_negatives else 'normal pixel'
             logger.warning(f'the test set has no {missing}: AuPRC, FPR95, '

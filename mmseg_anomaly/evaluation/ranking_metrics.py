@@ -69,15 +69,20 @@ def rank_pixels(counts: ScoreCounts) -> RankingMetrics:
         undefined = dict.fromkeys(METRIC_NAMES, float('nan'))
         return RankingMetrics(undefined, undefined, *total, counts.level)
     merged = _merged_cells(counts)[::-1]
-    best, *f1 = _best_f1(positives, negatives, merged)
-    results = (_average_precision(positives, negatives, merged),
-               _fpr_at_recall(positives, negatives, merged),
-               _auroc(positives, negatives, merged), f1)
-    named = dict(zip(METRIC_NAMES, results, strict=True))
-    values = {name: 100 * value for name, (value, _) in named.items()}
-    bounds = {name: 100 * bound for name, (_, bound) in named.items()}
+    best, f1, f1_bound = _best_f1(positives, negatives, merged)
+    values = _in_percent(average_precision(positives, negatives),
+                         fpr_at_recall(positives, negatives),
+                         area_under_roc(positives, negatives), f1)
+    cells = positives, negatives, merged
+    bounds = _in_percent(_bound_of_precision(*cells), _bound_of_fpr(*cells),
+                         _bound_of_area(*cells), f1_bound)
     threshold = float(threshold_scores(counts.keys[::-1][best]))
     return RankingMetrics(values, bounds, *total, counts.level, threshold)
+
+
+def _in_percent(*values: float) -> dict[str, float]:
+    return {name: 100 * float(value)
+            for name, value in zip(METRIC_NAMES, values, strict=True)}
 
 
 def _merged_cells(counts: ScoreCounts) -> np.ndarray:
@@ -88,9 +93,45 @@ def _merged_cells(counts: ScoreCounts) -> np.ndarray:
     return several & ~is_exact(counts.keys)
 
 
-def _average_precision(positives: np.ndarray, negatives: np.ndarray,
-                       merged: np.ndarray) -> tuple[float, float]:
-    """Return the average precision and its bound.
+def average_precision(positives: np.ndarray,
+                      negatives: np.ndarray) -> np.ndarray:
+    """Return the sum of recall steps times precision of counts (..., D)."""
+    hits, alarms = positives.cumsum(axis=-1), negatives.cumsum(axis=-1)
+    found = hits + alarms
+    precision = np.divide(hits, found, out=np.zeros(found.shape),
+                          where=found > 0)
+    steps = positives / hits[..., -1:]
+    return np.sum(steps * precision, axis=-1)
+
+
+def fpr_at_recall(positives: np.ndarray, negatives: np.ndarray) -> np.ndarray:
+    """Return the false positive rate at recall 0.95 of counts (..., D)."""
+    alarms = negatives.cumsum(axis=-1)
+    cell = _cell_of_recall(positives)[..., None]
+    rates = np.take_along_axis(alarms, cell, axis=-1) / alarms[..., -1:]
+    return rates[..., 0]
+
+
+def area_under_roc(positives: np.ndarray,
+                   negatives: np.ndarray) -> np.ndarray:
+    """Return the area under the ROC curve of counts (..., D).
+
+    A cell of p and n pixels adds p n / 2 as a tie.
+    """
+    hits = positives.cumsum(axis=-1)
+    totals = hits[..., -1], negatives.sum(axis=-1)
+    pairs = np.sum(negatives * (hits - positives / 2), axis=-1)
+    return pairs / totals[0] / totals[1]
+
+
+def _cell_of_recall(positives: np.ndarray) -> np.ndarray:
+    hits = positives.cumsum(axis=-1)
+    return np.argmax(hits / hits[..., -1:] >= _RECALL, axis=-1)
+
+
+def _bound_of_precision(positives: np.ndarray, negatives: np.ndarray,
+                        merged: np.ndarray) -> float:
+    """Return how far the average precision may be off.
 
     A cell adds p (T + p) / (T + p + F + n) as a tie. The best order, all of
     its positives tied above its negatives, adds p (T + p) / (T + p + F). In
@@ -101,7 +142,6 @@ def _average_precision(positives: np.ndarray, negatives: np.ndarray,
     """
     hits, alarms = np.cumsum(positives), np.cumsum(negatives)
     total = float(hits[-1])
-    value = float(np.sum(positives / total * (hits / (hits + alarms))))
     cells = np.flatnonzero(merged & (positives > 0))
     p, n, hits, alarms = (x[cells].astype(np.float64)
                           for x in (positives, negatives, hits, alarms))
@@ -110,34 +150,25 @@ def _average_precision(positives: np.ndarray, negatives: np.ndarray,
     above = hits - p + alarms  # T + F + n
     fraction = np.divide(p, above, out=np.zeros_like(p), where=above > 0)
     worst = p - alarms * np.log1p(fraction)
-    bound = max(np.sum(best - tied), np.sum(tied - worst)) / total
-    return value, float(bound)
+    return max(np.sum(best - tied), np.sum(tied - worst)) / total
 
 
-def _fpr_at_recall(positives: np.ndarray, negatives: np.ndarray,
-                   merged: np.ndarray) -> tuple[float, float]:
-    """Return the false positive rate at recall 0.95 and its bound.
+def _bound_of_fpr(positives: np.ndarray, negatives: np.ndarray,
+                  merged: np.ndarray) -> float:
+    """Return how far the false positive rate may be off.
 
     Whatever the order, the threshold falls into the same cell; in the best
     order the negatives of that cell stay below it.
     """
-    hits, alarms = np.cumsum(positives), np.cumsum(negatives)
-    cell = int(np.argmax(hits / hits[-1] >= _RECALL))
-    value = float(alarms[cell] / alarms[-1])
-    return value, float(merged[cell] * negatives[cell] / alarms[-1])
+    cell = _cell_of_recall(positives)
+    return merged[cell] * negatives[cell] / negatives.sum()
 
 
-def _auroc(positives: np.ndarray, negatives: np.ndarray,
-           merged: np.ndarray) -> tuple[float, float]:
-    """Return the area under the ROC curve and its bound.
-
-    A cell of p and n pixels adds p n / 2 as a tie, from 0 to p n otherwise.
-    """
-    recall = np.cumsum(positives) / positives.sum()
-    steps = negatives / negatives.sum()
-    share = positives / positives.sum()
-    value = float(np.sum(steps * (recall - share / 2)))
-    return value, float(np.sum((share * steps)[merged]) / 2)
+def _bound_of_area(positives: np.ndarray, negatives: np.ndarray,
+                   merged: np.ndarray) -> float:
+    """Return how far the area may be off: a cell adds 0 to p n."""
+    shares = positives / positives.sum() * (negatives / negatives.sum())
+    return np.sum(shares[merged]) / 2
 
 
 def _best_f1(positives: np.ndarray, negatives: np.ndarray,

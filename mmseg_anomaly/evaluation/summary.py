@@ -34,8 +34,8 @@ class SetSummary:
 
     Attributes:
         protocol: How the model made the maps, in its own words.
-        metric_protocol: 'exact' or 'smiyc', see ``AnomalyMetric``.
-        float16: Whether scores were rounded to float16 first.
+        metric_protocol: 'exact', 'smiyc' or 'smiyc_float16', see
+            ``AnomalyMetric``.
         num_images: Images.
         num_normal_images: Images without an anomaly.
         bootstrap: ``replicates``, ``level`` and ``seed``, or None.
@@ -43,7 +43,6 @@ class SetSummary:
 
     protocol: str
     metric_protocol: str
-    float16: bool
     num_images: int
     num_normal_images: int
     bootstrap: dict | None
@@ -57,7 +56,7 @@ def write_summary(path: str | Path, summary: SetSummary,
 
         {"version": 1,
          "protocol": "slide 1024x1024 ...", "metric_protocol": "exact",
-         "float16": false, "num_images": 100, "num_normal_images": 1,
+         "num_images": 100, "num_normal_images": 1,
          "num_pixels": 209715200, "num_positives": 391204,
          "bootstrap": {"replicates": 1000, "level": 0.95, "seed": 0},
          "scorers": {"rba": {
@@ -75,7 +74,8 @@ def write_summary(path: str | Path, summary: SetSummary,
     curve; ``fpr`` against ``recall`` is that curve, as recall is the true
     positive rate. ``num_pixels`` counts valid pixels. Scorers come in the
     order of the evaluation, an unnamed one as 'unnamed'. ``bootstrap``,
-    ``intervals`` and ``images`` are null unless asked for. Undefined values
+    ``intervals`` and ``images`` are null unless asked for. Rows of images
+    are exact in every protocol. Undefined values
     are ``NaN``, infinite thresholds ``Infinity`` or ``-Infinity``, the
     tokens that Python's ``json`` reads and writes.
 

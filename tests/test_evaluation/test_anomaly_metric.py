@@ -170,7 +170,7 @@ def test_summary_path__receives_all_that_was_measured(tmp_path):
     scorers = summary.pop('scorers')
     assert summary == {
         'version': 1, 'protocol': 'whole image', 'metric_protocol': 'exact',
-        'float16': False, 'num_images': 3, 'num_normal_images': 1,
+        'num_images': 3, 'num_normal_images': 1,
         'bootstrap': None, 'num_pixels': 5, 'num_positives': 2
     }
     assert list(scorers) == ['rba', 'msp']
