@@ -100,6 +100,33 @@ def load_from_local(filename: str | os.PathLike,
     return _move(tensors, map_location)
 
 
+def tensors_of(checkpoint: Any, name: str) -> dict[str, Tensor]:
+    """The tensors in a checkpoint, however they are wrapped.
+
+    Args:
+        checkpoint: What :func:`load_from_local` returned: tensors by name,
+            or a dict that holds them as ``state_dict``, ``model`` or
+            ``teacher`` beside other things, such as an optimiser's state.
+        name: What to call it in an error.
+
+    Raises:
+        ValueError: If there is something else.
+    """
+    for key in ('state_dict', 'model', 'teacher'):
+        if isinstance(checkpoint, Mapping):
+            checkpoint = checkpoint.get(key, checkpoint)
+    if not isinstance(checkpoint, Mapping):
+        raise ValueError(f'{name} holds a {type(checkpoint).__name__} '
+                         'instead of tensors by name; give the state dict '
+                         'of a model')
+    wrong = [key for key, value in checkpoint.items()
+             if not isinstance(key, str) or not isinstance(value, Tensor)]
+    if wrong:
+        raise ValueError(f'{name} holds entries that are no tensors: '
+                         f'{", ".join(map(str, wrong[:5]))}')
+    return checkpoint
+
+
 def _first_bytes(path: Path) -> bytes:
     """The start of a file that may be a checkpoint.
 

@@ -2,7 +2,6 @@
 import math
 import pickle
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
 import timm
@@ -10,7 +9,7 @@ import torch
 from mmengine.logging import print_log
 from timm.layers import resample_abs_pos_embed, resample_patch_embed
 
-from ..safe_loading import load_from_local
+from ..safe_loading import load_from_local, tensors_of
 from .vit import Arch, Vit
 from .vit_layouts import StateDict, match_biases, to_timm_names
 
@@ -98,19 +97,7 @@ def read_weights(path: str, mmap: bool = False) -> StateDict:
     except (pickle.UnpicklingError, ValueError) as error:
         raise ValueError(f'`pretrained` file {path} cannot be read as a '
                          f'checkpoint of tensors: {error}') from error
-    for key in ('state_dict', 'model', 'teacher'):
-        if isinstance(weights, Mapping):
-            weights = weights.get(key, weights)
-    if not isinstance(weights, Mapping):
-        raise ValueError(f'`pretrained` file {path} holds a '
-                         f'{type(weights).__name__} instead of tensors by '
-                         'name; give the state dict of a ViT')
-    wrong = [k for k, v in weights.items()
-             if not isinstance(k, str) or not isinstance(v, torch.Tensor)]
-    if wrong:
-        raise ValueError(f'`pretrained` file {path} holds entries that are '
-                         f'no tensors: {", ".join(map(str, wrong[:5]))}')
-    return weights
+    return tensors_of(weights, f'`pretrained` file {path}')
 
 
 def fold_class_position(weights: StateDict) -> StateDict:

@@ -1,34 +1,37 @@
-"""Convert a checkpoint of the original EoMT code to this project's names."""
+r"""Convert a checkpoint of the original EoMT code to this project's names.
+
+    tools/model_converters/eomt2mmseg.py original.bin eomt.safetensors
+    tools/model_converters/eomt2mmseg.py epoch.ckpt eomt.safetensors
+    tools/model_converters/eomt2mmseg.py delta.bin eomt.safetensors \
+        --backbone dinov3/model.safetensors
+
+Reads plain state dicts and Lightning's checkpoints, compiled or not.
+"""
 import argparse
-import re
-from pathlib import Path
+from collections.abc import Sequence
 
-import torch
-from mmengine.logging import print_log
+from torch import Tensor
 
-from mmseg_anomaly.models.vit_weights import read_weights
-
-DROPPED = ('encoder.pixel_mean', 'encoder.pixel_std',
-           'criterion.empty_weight')
-
-RENAMES = (
-    (r'^encoder\.backbone\.norm\.', 'decode_head.norm.'),
-    (r'^encoder\.backbone\.', 'backbone.'),
-    (r'^q\.weight$', 'decode_head.queries.weight'),
-    (r'^upscale\.(\d+)\.conv1\.', r'decode_head.upscale.\1.0.'),
-    (r'^upscale\.(\d+)\.conv2\.', r'decode_head.upscale.\1.2.'),
-    (r'^upscale\.(\d+)\.norm\.', r'decode_head.upscale.\1.3.'),
-    (r'^(class_head|mask_head|attn_mask_probs)', r'decode_head.\1'),
+from mmseg_anomaly.model_conversion import (
+    add_backbone,
+    check_complete,
+    from_original,
+    holds_differences,
+    read_checkpoint,
+    to_ours,
+    write_checkpoint,
 )
+from mmseg_anomaly.model_conversion.command_line import (
+    adapt,
+    add_arguments,
+    summarise,
+)
+from mmseg_anomaly.model_conversion.report import say
+from mmseg_anomaly.models.vit_layouts import to_timm_names
 
 
-def convert(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Rename the entries of an original EoMT state dict.
-
-    The last blocks of the encoder, as many as the buffer of mask
-    probabilities has entries, go to the decode head. Normalisation constants
-    belong to the data preprocessor and class weights to the loss; they are
-    left out.
+def convert(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Rename a whole original EoMT.
 
     Args:
         weights: Entries named ``network.*`` (and ``criterion.*``).
@@ -38,46 +41,41 @@ def convert(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
     Raises:
         KeyError: If the entries are no original EoMT.
+        ValueError: If some are missing or left over.
     """
-    weights = {k.removeprefix('network.'): v for k, v in weights.items()}
-    if 'attn_mask_probs' not in weights:
-        raise KeyError('the checkpoint has no `network.attn_mask_probs`, '
-                       'which says how many blocks the queries join; it is '
-                       'no checkpoint of the original EoMT code')
-    num_joint_blocks = len(weights['attn_mask_probs'])
-    depth = 1 + max(
-        int(match[1]) for match in (re.match(
-            r'encoder\.backbone\.blocks\.(\d+)\.', key) for key in weights)
-        if match)
-    first = depth - num_joint_blocks
-    converted = {}
-    for key, value in weights.items():
-        if key in DROPPED:
-            continue
-        for pattern, replacement in RENAMES:
-            key = re.sub(pattern, replacement, key)
-        block = re.match(r'backbone\.blocks\.(\d+)\.(.*)', key)
-        if block and int(block[1]) >= first:
-            key = f'decode_head.blocks.{int(block[1]) - first}.{block[2]}'
-        converted[key] = value.float()
-    return converted
+    return to_ours(check_complete(from_original(weights), 'the checkpoint'))
 
 
-def parse_args() -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('src', help='original checkpoint (.bin)')
-    parser.add_argument('dst', help='checkpoint to write (.pth)')
-    return parser.parse_args()
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+        epilog='\n'.join(__doc__.splitlines()[1:]),
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('src', help='original checkpoint (.bin, .ckpt)')
+    parser.add_argument(
+        'dst', help='checkpoint to write (.safetensors or .pth)')
+    parser.add_argument(
+        '--backbone', help='file of the ViT that SRC holds differences from')
+    add_arguments(parser)
+    return parser.parse_args(argv)
 
 
-def main() -> None:
-    """Convert one file."""
-    args = parse_args()
-    weights = convert(read_weights(args.src))
-    Path(args.dst).parent.mkdir(parents=True, exist_ok=True)
-    torch.save(dict(state_dict=weights), args.dst)
-    print_log(f'Wrote {len(weights)} tensors to {args.dst}')
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
+    tensors, about = read_checkpoint(args.src)
+    weights = check_complete(from_original(tensors), args.src, args.ignore)
+    if args.backbone:
+        backbone, _ = read_checkpoint(args.backbone)
+        weights = add_backbone(weights, to_timm_names(backbone), say,
+                               args.source_img_size)
+    elif holds_differences(weights):
+        raise ValueError(f'{args.src} holds differences from a backbone (its '
+                         'constants are 0): give the file of that backbone '
+                         'in --backbone')
+    weights, classes = adapt(weights, args, about)
+    write_checkpoint(args.dst, to_ours(weights), carried=weights.carried,
+                     classes=classes)
+    summarise(weights, args.dst)
 
 
 if __name__ == '__main__':

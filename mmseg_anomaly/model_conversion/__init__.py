@@ -1,0 +1,19 @@
+"""An EoMT's parameters in other projects' layouts: names, sizes, classes.
+
+Pure functions on state dicts; the tools in ``tools/model_converters`` only
+read, call them and write.
+"""
+from .classes import change_classes, match_classes
+from .delta import add_backbone, holds_differences
+from .eomt_weights import EoMTWeights, check_complete, from_ours, to_ours
+from .files import read_checkpoint, write_checkpoint
+from .hugging_face import from_hugging_face, to_hugging_face
+from .original import from_original, to_original
+from .sizes import change_sizes
+
+__all__ = [
+    'EoMTWeights', 'add_backbone', 'change_classes', 'change_sizes',
+    'check_complete', 'from_hugging_face', 'from_original', 'from_ours',
+    'holds_differences', 'match_classes', 'read_checkpoint',
+    'to_hugging_face', 'to_original', 'to_ours', 'write_checkpoint'
+]

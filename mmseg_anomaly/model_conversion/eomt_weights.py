@@ -1,0 +1,166 @@
+"""The form that every layout of an EoMT is turned into first."""
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from torch import Tensor
+
+StateDict = dict[str, Tensor]
+
+BACKBONE = 'backbone.'
+HEAD = 'decode_head.'
+HEAD_NAMES = (
+    'queries.weight', 'class_head.weight', 'class_head.bias',
+    *(f'mask_head.{layer}.{kind}' for layer in (0, 2, 4)
+      for kind in ('weight', 'bias')), 'attn_mask_probs')
+UPSCALE_NAMES = ('0.weight', '0.bias', '2.weight', '3.weight', '3.bias')
+VIT_NAMES = ('cls_token', 'patch_embed.proj.weight', 'patch_embed.proj.bias',
+             'norm.weight', 'norm.bias')
+OPTIONAL_VIT_NAMES = ('reg_token', 'pos_embed')
+
+
+class EoMTWeights(NamedTuple):
+    """One EoMT, whatever file it came from."""
+
+    vit: StateDict
+    """The whole ViT, by timm's names; the last blocks see the queries."""
+    head: StateDict
+    """The rest, by the names of ``EoMTDecodeHead``."""
+    carried: StateDict
+    """What a layout holds beside the model, by the names it has there, so
+    that the way back restores it."""
+
+    @property
+    def depth(self) -> int:
+        """Number of blocks of the ViT."""
+        return 1 + max((_block_of(name) for name in self.vit), default=-1)
+
+    @property
+    def num_joint_blocks(self) -> int:
+        """Number of blocks that see the queries."""
+        return len(self.head['attn_mask_probs'])
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes K, without no-object."""
+        return len(self.head['class_head.bias']) - 1
+
+    @property
+    def num_prefix_tokens(self) -> int:
+        """Number of class and register tokens."""
+        registers = self.vit.get('reg_token')
+        return 1 + (0 if registers is None else registers.shape[1])
+
+    @property
+    def patch_size(self) -> int:
+        """Side of a patch in pixels."""
+        return self.vit['patch_embed.proj.weight'].shape[-1]
+
+
+def _block_of(name: str) -> int:
+    match = re.match(r'blocks\.(\d+)\.', name)
+    return int(match[1]) if match else -1
+
+
+def from_ours(state_dict: StateDict,
+              carried: StateDict | None = None) -> EoMTWeights:
+    """Take the state dict of ``EoMTViT`` and ``EoMTDecodeHead`` apart.
+
+    Raises:
+        ValueError: If it holds something else.
+    """
+    if f'{HEAD}attn_mask_probs' not in state_dict:
+        hint = ''
+        if f'{HEAD}semantic_head.attn_mask_probs' in state_dict:
+            hint = ': it has a pixel head, convert the EoMT it was trained on'
+        raise ValueError(f'the checkpoint has no {HEAD}attn_mask_probs and '
+                         f'is no EoMT of this project{hint}')
+    vit, head = {}, {}
+    for key, value in state_dict.items():
+        if key.startswith(HEAD):
+            head[key.removeprefix(HEAD)] = value
+        else:
+            vit[key.removeprefix(BACKBONE)] = value
+    depth = EoMTWeights(vit, head, {}).depth
+    for name in [n for n in head if n.startswith(('blocks.', 'norm.'))]:
+        index = _block_of(name)
+        joint = name if index < 0 else name.replace(
+            f'blocks.{index}.', f'blocks.{depth + index}.', 1)
+        vit[joint] = head.pop(name)
+    return EoMTWeights(vit, head, carried or {})
+
+
+def to_ours(weights: EoMTWeights) -> StateDict:
+    """The state dict of a segmentor of ``EoMTViT`` and ``EoMTDecodeHead``."""
+    first = weights.depth - weights.num_joint_blocks
+    converted = {}
+    for name, value in weights.vit.items():
+        index = _block_of(name)
+        if index >= first:
+            name = name.replace(f'blocks.{index}.',
+                                f'blocks.{index - first}.', 1)
+        of_head = index >= first or name.startswith('norm.')
+        converted[(HEAD if of_head else BACKBONE) + name] = value
+    return {
+        **converted,
+        **{HEAD + name: value for name, value in weights.head.items()}
+    }
+
+
+def check_complete(weights: EoMTWeights, source: str,
+                   ignore: Iterable[str] = ()) -> EoMTWeights:
+    """Compare the names with those that such an EoMT has.
+
+    Args:
+        weights: Of any EoMT.
+        source: What to call it in an error.
+        ignore: Regular expressions, matched from the start of a name. Such
+            names may be missing; where they are left over they are dropped.
+
+    Returns:
+        The weights without names that were left over.
+
+    Raises:
+        ValueError: If other names are missing or left over, or the numbers
+            of blocks do not fit each other.
+    """
+    depth, found = weights.depth, {**weights.vit, **weights.head}
+    if not 0 < weights.num_joint_blocks < depth:
+        raise ValueError(f'{source} has {depth} blocks, of which '
+                         f'{weights.num_joint_blocks} are to see the '
+                         'queries; expected at least one that does and one '
+                         'that does not')
+    expected = {*VIT_NAMES, *HEAD_NAMES, *_block_names(weights.vit, depth),
+                *_upscale_names(weights.head)}
+    expected |= {n for n in OPTIONAL_VIT_NAMES if n in weights.vit}
+    faults = {
+        'missing': sorted(expected - found.keys()),
+        'unexpected': sorted(found.keys() - expected)
+    }
+    faults = {kind: [n for n in names
+                     if not any(re.match(p, n) for p in ignore)]
+              for kind, names in faults.items()}
+    text = '; '.join(f'{kind}: {", ".join(names)}'
+                     for kind, names in faults.items() if names)
+    if text:
+        raise ValueError(f'{source} is no complete EoMT: {text} (name those '
+                         'that may differ in --ignore)')
+    return EoMTWeights(
+        {k: v for k, v in weights.vit.items() if k in expected},
+        {k: v for k, v in weights.head.items() if k in expected},
+        weights.carried)
+
+
+def _block_names(vit: StateDict, depth: int) -> set[str]:
+    """What any block has, every block should have."""
+    inner = {re.sub(r'^blocks\.\d+\.', '', n) for n in vit
+             if _block_of(n) >= 0}
+    inner = {n for n in inner if n.startswith(
+        ('norm', 'attn.', 'mlp.', 'ls', 'gamma_'))}
+    return {f'blocks.{index}.{n}' for index in range(depth) for n in inner}
+
+
+def _upscale_names(head: StateDict) -> set[str]:
+    number = 1 + max((int(n.split('.')[1]) for n in head
+                      if re.match(r'upscale\.\d+\.', n)), default=0)
+    return {f'upscale.{i}.{n}' for i in range(number) for n in UPSCALE_NAMES}

@@ -1,0 +1,148 @@
+"""Checkpoints on disk: files, folders of Hugging Face, and safe writing."""
+import base64
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load as load_bytes
+from safetensors.torch import save as save_bytes
+from safetensors.torch import save_file
+
+from ..safe_loading import load_from_local, tensors_of
+from .eomt_weights import StateDict
+
+CARRIED = 'carried_tensors'
+WEIGHTS = 'model.safetensors'
+INDEX = 'model.safetensors.index.json'
+OLD_WEIGHTS = 'pytorch_model.bin'
+
+
+def read_checkpoint(path: str | Path) -> tuple[StateDict, dict[str, Any]]:
+    """Read tensors and what is written about them.
+
+    Args:
+        path: A file (``.bin``, ``.ckpt``, ``.pth``, ``.safetensors``), or a
+            folder of Hugging Face with one file or several. The tensors may
+            stay in the file: do not change it while they are used.
+
+    Returns:
+        Tensors by name, and a dict that may hold ``config`` (Hugging Face's,
+        a dict), ``classes`` (names) and ``carried`` (tensors that another
+        layout had beside the model).
+
+    Raises:
+        FileNotFoundError: If there is no such file, or the folder lacks one.
+        pickle.UnpicklingError: If it holds anything but data.
+        ValueError: If it cannot be read, or holds something else.
+    """
+    path = Path(path).expanduser()
+    if path.is_dir():
+        return _read_folder(path)
+    checkpoint = load_from_local(path, map_location='cpu', mmap=True)
+    about = {}
+    if path.suffix == '.safetensors':
+        about = _unpack(_metadata(path))
+    elif isinstance(checkpoint, Mapping):
+        meta = checkpoint.get('meta', {})
+        meta = meta if isinstance(meta, Mapping) else {}
+        about = _unpack(meta)
+        classes = (meta.get('dataset_meta') or {}).get('classes')
+        if classes is not None:
+            about['classes'] = list(classes)
+    return dict(tensors_of(checkpoint, f'`{path}`')), about
+
+
+def _read_folder(path: Path) -> tuple[StateDict, dict[str, Any]]:
+    names = _files_of(path)
+    weights, about = {}, {}
+    for name in names:
+        file = path / name
+        if not file.is_file():
+            raise FileNotFoundError(f'{path} lacks {name}, which its '
+                                    f'{INDEX} names: download it again')
+        shard = load_from_local(file, map_location='cpu', mmap=True)
+        weights.update(tensors_of(shard, f'`{file}`'))
+        if file.suffix == '.safetensors':
+            about.update(_unpack(_metadata(file)))
+    if (path / 'config.json').is_file():
+        config = json.loads((path / 'config.json').read_text())
+        about['config'] = config
+        labels = config.get('id2label', {})
+        about['classes'] = [
+            labels[key] for key in sorted(labels, key=int)]
+    return weights, about
+
+
+def _files_of(path: Path) -> Iterable[str]:
+    if (path / INDEX).is_file():
+        index = json.loads((path / INDEX).read_text())
+        return sorted(set(index['weight_map'].values()))
+    for name in (WEIGHTS, OLD_WEIGHTS):
+        if (path / name).is_file():
+            return [name]
+    raise FileNotFoundError(f'{path} has neither {WEIGHTS} nor {INDEX} nor '
+                            f'{OLD_WEIGHTS}: it is no model of Hugging Face')
+
+
+def write_checkpoint(path: str | Path, weights: StateDict, *,
+                     carried: StateDict | None = None,
+                     classes: list[str] | None = None,
+                     plain: bool = False) -> None:
+    """Write tensors; a file of that name is replaced only by a whole one.
+
+    Args:
+        path: Ends with ``.safetensors`` (preferred: reading it can run no
+            code), ``.pth`` or ``.bin``.
+        weights: Tensors by name.
+        carried: Tensors for the way back, see :class:`EoMTWeights`.
+        classes: Names of classes.
+        plain: Write tensors alone where a pickle could hold more.
+
+    Raises:
+        ValueError: If the name ends otherwise.
+    """
+    path = Path(path).expanduser()
+    about = _pack(carried or {}, classes)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f'.{path.name}.part')
+    if path.suffix == '.safetensors':
+        save_file({k: v.contiguous() for k, v in weights.items()}, part,
+                  metadata={'format': 'pt', **about})
+    elif path.suffix in ('.pth', '.bin', '.pt'):
+        # clones: a view would be written with all it is a view of
+        weights = {k: v.clone() for k, v in weights.items()}
+        if not plain:
+            weights = dict(state_dict=weights, meta=about)
+        torch.save(weights, part)
+    else:
+        raise ValueError(f'a checkpoint must end with .safetensors, .pth or '
+                         f'.bin, got {path.name}')
+    part.replace(path)
+
+
+def _pack(carried: StateDict, classes: list[str] | None) -> dict[str, str]:
+    """Safetensors keeps only strings beside its tensors."""
+    about = {}
+    if carried:
+        data = save_bytes({k: v.contiguous() for k, v in carried.items()})
+        about[CARRIED] = base64.b64encode(data).decode()
+    if classes is not None:
+        about['classes'] = json.dumps(classes)
+    return about
+
+
+def _unpack(about: Mapping[str, Any]) -> dict[str, Any]:
+    unpacked = {}
+    if CARRIED in about:
+        unpacked['carried'] = load_bytes(base64.b64decode(about[CARRIED]))
+    if 'classes' in about:
+        unpacked['classes'] = json.loads(about['classes'])
+    return unpacked
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    with safe_open(path, framework='pt') as file:
+        return file.metadata() or {}

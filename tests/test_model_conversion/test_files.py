@@ -1,0 +1,51 @@
+import pytest
+import torch
+
+from mmseg_anomaly.model_conversion import read_checkpoint, write_checkpoint
+
+WEIGHTS = dict(b=torch.arange(6.).view(2, 3).T, a=torch.ones(2).half())
+
+
+@pytest.mark.parametrize('name', ['x.safetensors', 'x.pth', 'x.bin'])
+def test_write__keeps_everything(name, tmp_path, assert_same):
+    write_checkpoint(tmp_path / 'new' / name, WEIGHTS,
+                     carried=dict(mean=torch.zeros(1).half()),
+                     classes=['road', 'car'])
+    tensors, about = read_checkpoint(tmp_path / 'new' / name)
+    assert_same(tensors, WEIGHTS)
+    assert_same(about['carried'], dict(mean=torch.zeros(1).half()))
+    assert about['classes'] == ['road', 'car']
+    assert [p.name for p in (tmp_path / 'new').iterdir()] == [name]
+
+
+def test_write__plain_tensors(tmp_path):
+    write_checkpoint(tmp_path / 'x.bin', WEIGHTS, plain=True)
+    loaded = torch.load(tmp_path / 'x.bin', weights_only=True)
+    assert loaded.keys() == WEIGHTS.keys()
+
+
+@pytest.mark.parametrize('name', ['x.safetensors', 'x.pth'])
+def test_write__over_what_is_read(name, tmp_path, assert_same):
+    """Values that still are in the old file do not change."""
+    path = tmp_path / name
+    write_checkpoint(path, WEIGHTS)
+    tensors, _ = read_checkpoint(path)
+    write_checkpoint(path, {k: v + 1 for k, v in tensors.items()})
+    assert_same(tensors, WEIGHTS)
+
+
+def test_write__a_part_of_a_large_tensor(tmp_path):
+    write_checkpoint(tmp_path / 'x.pth', dict(a=torch.ones(10**6)[:2]))
+    assert (tmp_path / 'x.pth').stat().st_size < 10**4
+
+
+def test_write__unknown_ending(tmp_path):
+    with pytest.raises(ValueError, match='must end with .safetensors, .pth'):
+        write_checkpoint(tmp_path / 'x.ckpt', WEIGHTS)
+
+
+def test_read__classes_of_a_training_checkpoint(tmp_path):
+    torch.save(dict(state_dict=WEIGHTS, optimizer=dict(step=3), meta=dict(
+        dataset_meta=dict(classes=('road', 'car')))), tmp_path / 'x.pth')
+    assert read_checkpoint(tmp_path / 'x.pth')[1]['classes'] == [
+        'road', 'car']

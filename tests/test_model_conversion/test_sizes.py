@@ -1,0 +1,64 @@
+import pytest
+import torch
+from timm.layers import resample_abs_pos_embed
+
+from mmseg_anomaly.model_conversion import change_sizes, from_ours, to_ours
+from mmseg_anomaly.model_conversion.sizes import grid_of
+
+
+@pytest.mark.parametrize('arch', ['registers', 'class_position', 'rotary'])
+def test_change__fits_a_model_of_that_size(arch, make_model, said):
+    weights = from_ours(make_model(arch).state_dict())
+    changed = change_sizes(weights, said.append, img_size=(96, 48))
+    model = make_model(arch, img_size=(96, 48))
+    model.load_state_dict(to_ours(changed))
+    assert (said == []) == (arch == 'rotary')
+
+
+def test_change__resamples_as_timm_does(make_model, said):
+    weights = from_ours(make_model('class_position').state_dict())
+    changed = change_sizes(weights, said.append, img_size=(96, 48))
+    assert said == ['resized pos_embed: (4, 4) to (6, 3) patches']
+    assert torch.equal(changed.vit['pos_embed'], resample_abs_pos_embed(
+        weights.vit['pos_embed'], new_size=[6, 3], num_prefix_tokens=1))
+
+
+def test_change__same_size_changes_nothing(make_model, said, assert_same):
+    state = make_model().state_dict()
+    changed = change_sizes(from_ours(state), said.append, img_size=(64, 64))
+    assert_same(to_ours(changed), state)
+
+
+@pytest.mark.parametrize(('old', 'new', 'verb'), [
+    (16, 8, 'dropped 1'), (8, 16, 'reinitialised 1'), (14, 12, None)])
+def test_change__patch_size(old, new, verb, make_model, said):
+    size = (old * 4, old * 4)
+    model = make_model(patch_size=old, img_size=size)
+    changed = change_sizes(
+        from_ours(model.state_dict()), said.append, patch_size=new,
+        img_size=(new * 5, new * 5))
+    make_model(patch_size=new, img_size=(new * 5, new * 5)).load_state_dict(
+        to_ours(changed))
+    assert f'{old} to {new} pixels' in said[1]
+    assert (said[2].startswith(verb) if verb else len(said) == 2)
+
+
+def test_change__patch_size_keeps_the_resolution(make_model, said):
+    weights = from_ours(make_model().state_dict())
+    changed = change_sizes(weights, said.append, patch_size=8)
+    assert changed.vit['pos_embed'].shape == (1, 64, 16)
+
+
+def test_grid__rectangle_must_be_named(make_model):
+    weights = from_ours(make_model(img_size=(48, 80)).state_dict())
+    assert grid_of(weights, (48, 80)) == ((3, 5), 0)
+    with pytest.raises(ValueError, match='15 positions, which are no square'):
+        grid_of(weights, None)
+    with pytest.raises(ValueError, match='correct --source-img-size'):
+        grid_of(weights, (64, 64))
+
+
+def test_change__no_multiple_of_the_patch(make_model, said):
+    weights = from_ours(make_model().state_dict())
+    with pytest.raises(ValueError, match='must be a multiple of the patch'):
+        change_sizes(weights, said.append, img_size=(70, 64))

@@ -1,0 +1,49 @@
+"""Convert Hugging Face's EomtForUniversalSegmentation to this project's names.
+
+    tools/model_converters/hf2mmseg.py folder eomt.safetensors
+
+The folder is what ``save_pretrained`` or a download leaves: one
+``model.safetensors`` or several with an index.
+"""
+import argparse
+from collections.abc import Sequence
+
+from mmseg_anomaly.model_conversion import (
+    check_complete,
+    from_hugging_face,
+    read_checkpoint,
+    to_ours,
+    write_checkpoint,
+)
+from mmseg_anomaly.model_conversion.command_line import (
+    adapt,
+    add_arguments,
+    summarise,
+)
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description='Convert an EomtForUniversalSegmentation of Hugging Face '
+        'to the names of this project')
+    parser.add_argument('src', help='folder, or a single .safetensors file')
+    parser.add_argument(
+        'dst', help='checkpoint to write (.safetensors or .pth)')
+    add_arguments(parser)
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
+    tensors, about = read_checkpoint(args.src)
+    weights = check_complete(
+        from_hugging_face(tensors, about.get('carried')), args.src,
+        args.ignore)
+    weights, classes = adapt(weights, args, about)
+    write_checkpoint(args.dst, to_ours(weights), carried=weights.carried,
+                     classes=classes)
+    summarise(weights, args.dst)
+
+
+if __name__ == '__main__':
+    main()

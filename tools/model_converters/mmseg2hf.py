@@ -1,0 +1,55 @@
+"""Convert an EoMT of this project to Hugging Face's.
+
+    tools/model_converters/mmseg2hf.py iter_19902.pth folder
+
+``EomtForUniversalSegmentation.from_pretrained('folder')`` reads the result.
+That class takes square images only, and DINOv2 only.
+"""
+import argparse
+from collections.abc import Sequence
+
+from mmseg_anomaly.model_conversion import (
+    check_complete,
+    from_ours,
+    read_checkpoint,
+    to_hugging_face,
+)
+from mmseg_anomaly.model_conversion.command_line import (
+    adapt,
+    add_arguments,
+    summarise,
+)
+from mmseg_anomaly.model_conversion.hugging_face import (
+    make_config,
+    write_folder,
+)
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description='Convert an EoMT of this project to an '
+        'EomtForUniversalSegmentation of Hugging Face')
+    parser.add_argument(
+        'src', help='checkpoint of this project (.pth, .safetensors)')
+    parser.add_argument('dst', help='folder to write')
+    parser.add_argument(
+        '--num-heads', type=int, help='heads of attention (default: of 64 '
+        'channels each, as in every DINOv2)')
+    add_arguments(parser)
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
+    tensors, about = read_checkpoint(args.src)
+    weights = check_complete(
+        from_ours(tensors, about.get('carried')), args.src, args.ignore)
+    weights, classes = adapt(weights, args, about)
+    state_dict, carried = to_hugging_face(weights)
+    write_folder(args.dst, state_dict, carried,
+                 make_config(weights, args.num_heads, classes))
+    summarise(weights, args.dst)
+
+
+if __name__ == '__main__':
+    main()
