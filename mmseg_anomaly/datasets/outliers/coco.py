@@ -2,23 +2,25 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import mmcv
 import numpy as np
 from mmengine.logging import print_log
 from mmseg.registry import DATASETS
 
-from .coco_index import ROAD_CATEGORIES, read_coco_index
+from .coco_filters import ROAD_CATEGORIES, CocoFilters, select_rows
+from .coco_index import open_coco_index
 from .cutout import OPAQUE, Cutout
+from .image_files import BrokenImageError, ImageFiles
 
 
 @DATASETS.register_module()
 class CocoOutliers:
-    """Cut-outs of a COCO instances file, without what a road scene knows.
+    """Cut-outs of a COCO or LVIS json, without what a road scene knows.
 
     An image that shows a denied category is left out as a whole, because an
     unlabelled part of it may lie inside another object's mask; denied
-    instances and crowds are left out in any case. The json is read once,
-    images are read when an object is asked for.
+    instances and crowds are left out in any case. The json is scanned once
+    and its index, keyed by its content, kept on disk; images are read when
+    an object is asked for.
 
     .. code-block:: python
 
@@ -28,20 +30,35 @@ class CocoOutliers:
             ann_file='annotations/instances_train2017.json',
             data_prefix=dict(img_path='train2017'))
 
+    Json and images may stay in their zip files: ``ann_file=
+    'annotations_trainval2017.zip/annotations/instances_train2017.json'`` and
+    ``img_path='train2017.zip/train2017'``. LVIS names the folder with each
+    image: its ``img_path`` is the folder of ``train2017``. LVIS annotates not
+    every category in every image, so that what should be denied may go
+    unnoticed there.
+
     Args:
-        ann_file: COCO instances json, polygons or run lengths.
+        ann_file: Instances, polygons or run lengths.
         data_root: Folder that ``ann_file`` and ``data_prefix`` are in.
         data_prefix: ``img_path`` is the folder of the images; ``data_root``
             itself unless given.
+        allow_categories: Only instances of these; all unless given.
         deny_categories: Instances of these categories are left out.
         deny_image_categories: Images with any instance of these categories
             are left out as a whole.
         min_area: Pixels an object must have at least in its own image.
+        max_area: Pixels it may have at most.
+        min_solidity: Share of its convex hull that an object must fill.
+        max_aspect: Longer by shorter side of its box, at most.
+        allow_truncated: Whether an object may touch the border of its image,
+            where a part of it may be missing.
+        cache_dir: Folder of the index; ``~/.cache/mmseg_anomaly`` unless
+            given.
 
     Raises:
         FileNotFoundError: If the json or an image it lists is missing.
         ValueError: If ``data_prefix`` has other keys, the json holds no
-            segmentation, a denied category is unknown, or nothing is left.
+            segmentation, a category is unknown, or nothing is left.
     """
 
     def __init__(self,
@@ -49,46 +66,61 @@ class CocoOutliers:
                  data_root: str = '',
                  *,
                  data_prefix: dict[str, str] | None = None,
+                 allow_categories: Sequence[str] | None = None,
                  deny_categories: Sequence[str] = ROAD_CATEGORIES,
                  deny_image_categories: Sequence[str] = ROAD_CATEGORIES,
-                 min_area: int = 400) -> None:
+                 min_area: int = 400,
+                 max_area: int | None = None,
+                 min_solidity: float = 0.0,
+                 max_aspect: float | None = None,
+                 allow_truncated: bool = True,
+                 cache_dir: str | None = None) -> None:
         self.ann_file = Path(data_root, ann_file)
         data_prefix = dict(img_path='') if data_prefix is None else data_prefix
         if set(data_prefix) != {'img_path'}:
             raise ValueError('`data_prefix` must be dict(img_path=...), got '
                              f'{data_prefix}')
-        self.image_dir = Path(data_root, data_prefix['img_path'])
-        self._index, removed = read_coco_index(
-            self.ann_file, deny_categories, deny_image_categories, min_area)
+        self._index = open_coco_index(self.ann_file, cache_dir)
+        filters = CocoFilters(
+            allow_categories, deny_categories, deny_image_categories,
+            min_area, max_area, min_solidity, max_aspect, allow_truncated)
+        self._rows, removed = select_rows(self._index, filters, self.ann_file)
         self._report(removed)
+        self._images = ImageFiles(Path(data_root, data_prefix['img_path']))
         self._check_images_exist()
 
     def __len__(self) -> int:
-        return len(self._index.annotation_ids)
+        return len(self._rows)
 
-    def __getitem__(self, row: int) -> Cutout:
+    def __getitem__(self, number: int) -> Cutout:
         """Read one object.
 
         Raises:
-            ValueError: If its image cannot be decoded or has another size
-                than the json says.
+            BrokenImageError: If its image cannot be decoded or has another
+                size than the json says.
         """
-        index = self._index
-        image_row = index.image_rows[row]
-        mask, box = index.decode_mask(row)
-        image = self._read_image(image_row)[box]
+        row = self._rows[number]
+        mask, box = self._index.decode_mask(row)
+        image = self._read_image(self._index['image_rows'][row])[box]
+        category_row = self._index['category_rows'][row]
         return Cutout(
             image=image,
             alpha=mask * np.uint8(OPAQUE),
-            category=index.categories[index.category_rows[row]],
-            origin=dict(
-                image=str(index.file_names[image_row]),
-                image_id=int(index.image_ids[image_row]),
-                annotation_id=int(index.annotation_ids[row])))
+            category=self._index.categories[category_row],
+            origin=self.origin(number))
 
     def __repr__(self) -> str:
         return (f'{type(self).__name__}(ann_file={str(self.ann_file)!r}, '
                 f'objects={len(self)})')
+
+    def origin(self, number: int) -> dict[str, int | str]:
+        """Return where an object comes from without reading its image."""
+        row = self._rows[number]
+        image_row = self._index['image_rows'][row]
+        return dict(
+            image=self._index.file_name(image_row),
+            image_id=int(self._index['image_ids'][image_row]),
+            annotation_id=int(self._index['annotation_ids'][row]))
 
     def _report(self, removed: dict[str, int]) -> None:
         reasons = ', '.join(f'{count} {reason}'
@@ -103,24 +135,22 @@ class CocoOutliers:
             f'{reasons}', logger='current')
 
     def _check_images_exist(self) -> None:
-        for name in self._index.file_names:
-            if not (self.image_dir / name).is_file():
-                raise FileNotFoundError(
-                    f'{self.ann_file} lists the image {name}, which is not '
-                    f'in {self.image_dir}; complete the folder or correct '
-                    '`data_prefix=dict(img_path=...)`')
+        image_rows = np.unique(self._index['image_rows'][self._rows])
+        missing = self._images.first_missing(
+            map(self._index.file_name, image_rows))
+        if missing is not None:
+            raise FileNotFoundError(
+                f'{self.ann_file} lists the image {missing}, which is not '
+                f'in {self._images.path}; complete the folder or correct '
+                '`data_prefix=dict(img_path=...)`')
 
     def _read_image(self, image_row: int) -> np.ndarray:
-        path = self.image_dir / str(self._index.file_names[image_row])
-        # COCO annotates the stored pixels, whatever EXIF says.
-        image = mmcv.imfrombytes(
-            path.read_bytes(), flag='color_ignore_orientation', backend='cv2')
-        if image is None:
-            raise ValueError(f'{path} cannot be decoded as an image; replace '
-                             f'it or remove it from {self.ann_file}')
-        size_hw = tuple(self._index.sizes_hw[image_row].tolist())
+        name = self._index.file_name(image_row)
+        image = self._images.read_image(name)
+        size_hw = tuple(self._index['sizes_hw'][image_row].tolist())
         if image.shape[:2] != size_hw:
-            raise ValueError(
-                f'{path} has (height, width) {image.shape[:2]}, but '
-                f'{self.ann_file} says {size_hw}; its masks do not fit')
+            raise BrokenImageError(
+                f'{self._images.path / name} has (height, width) '
+                f'{image.shape[:2]}, but {self.ann_file} says {size_hw}; its '
+                'masks do not fit')
         return image

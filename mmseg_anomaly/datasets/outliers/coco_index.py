@@ -8,7 +8,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from pycocotools import mask as coco_mask
 
 from .array_file import ArrayFile, ArrayFileWriter, pack_texts, unpack_text
 from .coco_json import (
@@ -68,6 +67,7 @@ class CocoIndex:
             (h, w) uint8 of 0 and 1, and the rows and columns of its image
             that it covers.
         """
+        from pycocotools import mask as coco_mask  # not for packed sources
         ends = self['run_ends']
         counts = self['run_lengths'][ends[row]:ends[row + 1]]
         size_hw = self['sizes_hw'][self['image_rows'][row]].tolist()
@@ -133,6 +133,7 @@ def _image_arrays(coco: dict[str, list[dict]]) -> dict[str, np.ndarray]:
 
 def _mask_arrays(coco: dict[str, list[dict]],
                  ann_file: Path) -> dict[str, np.ndarray]:
+    from pycocotools import mask as coco_mask
     sizes_hw = {image['id']: (image['height'], image['width'])
                 for image in coco['images']}
     num = len(coco['annotations'])
@@ -169,6 +170,7 @@ def _solidity(annotation: dict, rle: dict, area: int,
     The hull is that of the polygons' corners, or of the corners of the
     pixels where there are run lengths only.
     """
+    from pycocotools import mask as coco_mask
     if isinstance(annotation['segmentation'], list):
         points = [np.reshape(part, (-1, 2))
                   for part in annotation['segmentation'] if len(part) >= 6]

@@ -2,8 +2,6 @@
 import json
 from pathlib import Path
 
-from pycocotools import mask as coco_mask
-
 from .image_files import read_file
 
 _REQUIRED_KEYS = {
@@ -76,6 +74,7 @@ def to_run_lengths(segmentation: Segmentation, image_hw: tuple[int, int],
     Raises:
         ValueError: If it is malformed or does not fit its image.
     """
+    from pycocotools import mask as coco_mask  # not for packed sources
     if not isinstance(segmentation, dict):
         polygons = polygons_with_area(segmentation, annotation_id, ann_file)
         return coco_mask.merge(coco_mask.frPyObjects(polygons, *image_hw))

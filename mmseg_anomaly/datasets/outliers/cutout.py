@@ -2,6 +2,7 @@
 
 Shape letters: h rows and w columns of the object.
 """
+import hashlib
 from dataclasses import dataclass, field, replace
 
 import cv2
@@ -30,6 +31,31 @@ class Cutout:
     def mask(self) -> np.ndarray:
         """Return the (h, w) bool pixels of the object: alpha >= 0.5."""
         return self.alpha > OPAQUE // 2
+
+    def content_hash(self) -> str:
+        """Return 32 hex digits that follow from size, alpha and colours.
+
+        Colours where alpha is 0 do not count.
+        """
+        visible = np.where(self.alpha[..., None] > 0, self.image, np.uint8(0))
+        digest = hashlib.sha256(np.array(self.alpha.shape, '<i8').tobytes())
+        digest.update(self.alpha.tobytes())
+        digest.update(visible.tobytes())
+        return digest.hexdigest()[:32]
+
+
+def crop_to_alpha(cutout: Cutout) -> Cutout:
+    """Return the cut-out without rows and columns of alpha 0 around it.
+
+    Raises:
+        ValueError: If alpha is 0 everywhere.
+    """
+    rows = np.flatnonzero(cutout.alpha.any(axis=1))
+    columns = np.flatnonzero(cutout.alpha.any(axis=0))
+    if len(rows) == 0:
+        raise ValueError('`cutout` is empty: its alpha is 0 everywhere')
+    box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+    return replace(cutout, image=cutout.image[box], alpha=cutout.alpha[box])
 
 
 def fit_longer_side(size_hw: tuple[int, int],

@@ -3,6 +3,7 @@
 Shape letters: H, W of the image.
 """
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
@@ -55,6 +56,20 @@ class ImageFiles:
         return sorted(
             name[start:] for name in self._open_zip().namelist()
             if name.startswith(self._prefix) and not name.endswith('/'))
+
+    def first_missing(self, names: Iterable[str]) -> str | None:
+        """Return the first of ``names`` that is not there, if any."""
+        names = list(names)
+        if self._zip_path is None:
+            folders = {name.rpartition('/')[0] for name in names}
+            existing = {
+                f'{folder}/{found}' if folder else found
+                for folder in folders if (self.path / folder).is_dir()
+                for found in os.listdir(self.path / folder)  # noqa: PTH208
+            }
+        else:
+            existing = set(self.names())
+        return next((name for name in names if name not in existing), None)
 
     def read(self, name: str) -> bytes:
         """Return the content of a file.

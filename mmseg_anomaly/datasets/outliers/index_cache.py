@@ -1,11 +1,11 @@
 """Indices on disk, made once however many processes ask at the same time."""
-import fcntl
+import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
+from filelock import FileLock  # a dependency of torch
 from mmengine.logging import print_log
 
 from .array_file import ArrayFile, ArrayFileWriter
@@ -18,14 +18,14 @@ def default_cache_dir() -> Path:
 
 
 def cached_array_file(name: str, write: Callable[[ArrayFileWriter], None],
-                      cache_dir: Path | None = None) -> ArrayFile:
+                      cache_dir: str | Path | None = None) -> ArrayFile:
     """Open a file of the cache; write it first if it is not there.
 
     The name has to follow from the content that the file describes, so that
     a changed source has another file. One process writes while the others
     wait for its lock, which the system drops if the process dies; the
-    finished file appears at once. Where the folder cannot be written, the
-    process keeps a temporary file for itself, with a warning.
+    finished file appears at once. A folder that cannot be written is replaced
+    by one for temporary files, with a warning.
 
     Args:
         name: Of the file, naming content and format.
@@ -35,40 +35,29 @@ def cached_array_file(name: str, write: Callable[[ArrayFileWriter], None],
     Returns:
         The open file.
     """
-    cache_dir = default_cache_dir() if cache_dir is None else Path(cache_dir)
-    try:
-        cache_dir.mkdir(parents=True, exist_ok=True)
-        with _locked(cache_dir / f'{name}.lock'):
-            return _open_or_write(cache_dir / name, write)
-    except OSError as error:
-        print_log(f'the index cannot be kept in {cache_dir} ({error}), so '
-                  'that every start scans anew; give a folder that can be '
-                  'written, by `cache_dir` or XDG_CACHE_HOME',
-                  logger='current', level='WARNING')
-    with tempfile.TemporaryDirectory() as folder:
-        return _write(Path(folder, name), write)  # stays mapped
-
-
-def _open_or_write(path: Path,
-                   write: Callable[[ArrayFileWriter], None]) -> ArrayFile:
-    if path.is_file():
-        try:
-            return ArrayFile(path)
-        except ValueError as error:
-            print_log(f'{error}; it is made anew', logger='current',
-                      level='WARNING')
-    return _write(path, write)
-
-
-def _write(path: Path,
-           write: Callable[[ArrayFileWriter], None]) -> ArrayFile:
-    with ArrayFileWriter(path) as writer:
-        write(writer)
+    path = _writable(Path(cache_dir or default_cache_dir())) / name
+    with FileLock(f'{path}.lock'):
+        if path.is_file():
+            try:
+                return ArrayFile(path)
+            except ValueError as error:
+                print_log(f'{error}; it is made anew', logger='current',
+                          level=logging.WARNING)
+        with ArrayFileWriter(path) as writer:
+            write(writer)
     return ArrayFile(path)
 
 
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open('w') as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+def _writable(cache_dir: Path) -> Path:
+    try:
+        cache_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=cache_dir):
+            return cache_dir
+    except OSError as error:
+        other = Path(tempfile.gettempdir(), f'mmseg_anomaly-{os.getpid()}')
+        print_log(f'no index can be kept in {cache_dir} ({error}), so it goes '
+                  f'to {other} and the next start scans anew; give a folder '
+                  'that can be written, by `cache_dir` or XDG_CACHE_HOME',
+                  logger='current', level=logging.WARNING)
+        other.mkdir(mode=0o700, exist_ok=True)
+        return other

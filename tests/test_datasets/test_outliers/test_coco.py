@@ -1,13 +1,14 @@
 import json
 import pickle
+import zipfile
 
 import cv2
 import numpy as np
 import pytest
 from mmseg.registry import DATASETS
 
-from mmseg_anomaly.datasets.outliers import CocoOutliers
-from mmseg_anomaly.datasets.outliers.coco_index import ROAD_CATEGORIES
+from mmseg_anomaly.datasets.outliers import BrokenImageError, CocoOutliers
+from mmseg_anomaly.datasets.outliers.coco_filters import ROAD_CATEGORIES
 
 RABBIT = dict(image='field', category='rabbit', box=(10, 20, 30, 25))
 
@@ -164,7 +165,7 @@ def test_image_that_is_not_used__may_be_missing(make_coco):
 def test_corrupt_image__is_named(make_coco):
     root = make_coco([RABBIT])
     (root / 'images' / 'field.png').write_bytes(b'no image')
-    with pytest.raises(ValueError, match='field.png cannot be decoded'):
+    with pytest.raises(BrokenImageError, match='field.png .* cannot be dec'):
         open_source(root)[0]
 
 
@@ -172,7 +173,7 @@ def test_image_of_another_size__is_refused(make_coco):
     root = make_coco([RABBIT])
     cv2.imwrite(
         str(root / 'images' / 'field.png'), np.zeros((80, 60, 3), np.uint8))
-    with pytest.raises(ValueError, match=r'\(80, 60\).*says \(60, 80\)'):
+    with pytest.raises(BrokenImageError, match=r'\(80, 60\).*says \(60, 80\)'):
         open_source(root)[0]
 
 
@@ -253,13 +254,114 @@ def test_data_prefix__takes_one_key(make_coco):
         open_source(make_coco([RABBIT]), data_prefix=dict(img='images'))
 
 
-def test_index__is_arrays_and_survives_pickling(make_coco):
+def test_source__survives_pickling(make_coco):
     source = open_source(make_coco([RABBIT, RABBIT]))
-    for name, value in source._index._asdict().items():
-        if name != 'categories':
-            assert value.dtype != object, name
     copy = pickle.loads(pickle.dumps(source))
     np.testing.assert_array_equal(copy[1].image, source[1].image)
+
+
+def test_allowed_categories__leave_the_others_out(make_coco):
+    root = make_coco([RABBIT, {**RABBIT, 'category': 'boat'},
+                      {**RABBIT, 'category': 'toy'}])
+    source = open_source(root, allow_categories=['boat', 'toy'])
+    assert categories_of(source) == ['boat', 'toy']
+    source = open_source(root, allow_categories=['boat', 'toy'],
+                         deny_categories=['toy'])
+    assert categories_of(source) == ['boat']
+    with pytest.raises(ValueError, match=r"allowed .*know \['ship'\]"):
+        open_source(root, allow_categories=['ship'])
+
+
+@pytest.mark.parametrize(('box', 'option', 'passing', 'failing', 'reason'), [
+    ((10, 20, 30, 25), 'max_area', 750, 749, 'larger than `max_area`'),
+    ((10, 20, 50, 25), 'max_aspect', 2.0, 1.9, 'above `max_aspect`'),
+    ((10, 20, 25, 20), 'min_solidity', 1.0, 1.1, 'below `min_solidity`'),
+    ((0, 20, 30, 25), 'allow_truncated', True, False, 'truncated by'),
+    ((10, 0, 30, 25), 'allow_truncated', True, False, 'truncated by'),
+    ((50, 20, 30, 25), 'allow_truncated', True, False, 'truncated by'),
+    ((10, 35, 30, 25), 'allow_truncated', True, False, 'truncated by'),
+])
+def test_filter_of_instances__has_its_bound(make_coco, box, option, passing,
+                                            failing, reason):
+    root = make_coco([dict(image='a', category='toy', box=box)])
+    assert len(open_source(root, **{option: passing})) == 1
+    with pytest.raises(ValueError, match=f'1 {reason}'):
+        open_source(root, **{option: failing})
+
+
+def test_object_off_the_border__is_not_truncated(make_coco):
+    root = make_coco([dict(image='a', category='toy', box=(1, 1, 78, 58))])
+    assert len(open_source(root, allow_truncated=False)) == 1
+
+
+@pytest.mark.parametrize('as_runs', [False, True])
+def test_solidity__is_area_by_that_of_the_hull(make_coco, as_runs):
+    # an L of 40 x 40 with arms of 20: 1200 pixels of a hull of 1400
+    corners = [10, 10, 30, 10, 30, 30, 50, 30, 50, 50, 10, 50]
+    segmentation = [corners]
+    if as_runs:
+        from pycocotools import mask as coco_mask
+        segmentation, = coco_mask.frPyObjects([corners], 60, 80)
+        segmentation['counts'] = segmentation['counts'].decode()
+    root = make_coco([
+        dict(image='a', category='toy', segmentation=segmentation)
+    ])
+    assert len(open_source(root, min_solidity=1200 / 1400 - 0.001)) == 1
+    with pytest.raises(ValueError, match='below `min_solidity`'):
+        open_source(root, min_solidity=1200 / 1400 + 0.001)
+
+
+def test_lvis__names_folder_and_image_by_url(make_coco):
+    root = make_coco([RABBIT, dict(
+        image='street', category='rabbit', box=(0, 0, 30, 30)), dict(
+            image='street', category='car_(automobile)', box=(9, 9, 9, 9))])
+
+    def as_lvis(coco):
+        for image in coco['images']:
+            image['coco_url'] = 'http://host/images/' + image.pop('file_name')
+        for annotation in coco['annotations']:
+            del annotation['iscrowd']
+
+    edit_json(root, as_lvis)
+    source = open_source(root, data_prefix=dict(img_path=''))
+    assert len(source) == 1
+    assert source[0].origin['image'] == 'images/field.png'
+
+
+def test_image_without_name__is_refused(make_coco):
+    root = make_coco([RABBIT])
+    edit_json(root, lambda coco: coco['images'][0].pop('file_name'))
+    with pytest.raises(ValueError, match=r"\(id 10\) has neither 'file_name'"):
+        open_source(root)
+
+
+def test_zip__serves_as_folder(make_coco, tmp_path):
+    root = make_coco([RABBIT])
+    for name, members in (('images', ['images/field.png']),
+                          ('labels', ['instances.json'])):
+        with zipfile.ZipFile(tmp_path / f'{name}.zip', 'w') as archive:
+            for member in members:
+                archive.write(root / member, f'in/{member}')
+    zipped = CocoOutliers(
+        'labels.zip/in/instances.json', str(tmp_path),
+        data_prefix=dict(img_path='images.zip/in/images'))
+    np.testing.assert_array_equal(zipped[0].image, open_source(root)[0].image)
+    with pytest.raises(FileNotFoundError, match='no .*json'):
+        CocoOutliers('labels.zip/instances.json', str(tmp_path))
+
+
+def test_index__is_made_once_and_again_when_the_json_changes(make_coco,
+                                                             tmp_path):
+    root, cache = make_coco([RABBIT]), tmp_path / 'cache'
+    open_source(root, cache_dir=cache)
+    index, = cache.glob('*.index')
+    made = index.stat().st_mtime_ns
+    source = open_source(root, cache_dir=cache, min_area=700)
+    assert len(source) == 1 and index.stat().st_mtime_ns == made
+    edit_json(root, lambda coco: coco['annotations'].append(
+        {**coco['annotations'][0], 'id': 5}))
+    assert len(open_source(root, cache_dir=cache)) == 2
+    assert len(list(cache.glob('*.index'))) == 2
 
 
 def test_real_coco__holds_nothing_the_road_knows(shared_data_dir):

@@ -3,6 +3,7 @@ import pytest
 
 from mmseg_anomaly.datasets.outliers.cutout import (
     Cutout,
+    crop_to_alpha,
     fit_longer_side,
     resize_cutout,
 )
@@ -67,3 +68,30 @@ def test_equal_size__returns_the_same_pixels():
     same = resize_cutout(Cutout(image, alpha, 'dot'), (2, 2))
     np.testing.assert_array_equal(same.image, image)
     np.testing.assert_array_equal(same.alpha, alpha)
+
+
+def test_content_hash__sees_what_shows_and_nothing_else():
+    image = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    alpha = np.array([[255, 0], [127, 128]], np.uint8)
+    cutout = Cutout(image, alpha, 'dot')
+    hidden, shown = image.copy(), image.copy()
+    hidden[0, 1] = 99
+    shown[1, 0] = 99
+    assert len(cutout.content_hash()) == 32
+    assert Cutout(hidden, alpha, 'x').content_hash() == cutout.content_hash()
+    assert Cutout(shown, alpha, 'dot').content_hash() != cutout.content_hash()
+    assert Cutout(image, alpha[::-1], 'dot').content_hash(
+    ) != cutout.content_hash()
+    assert Cutout(image.reshape(4, 1, 3), alpha.reshape(4, 1),
+                  'dot').content_hash() != cutout.content_hash()
+
+
+def test_crop__is_tight():
+    alpha = np.zeros((6, 7), np.uint8)
+    alpha[2, 3:5] = 1
+    image = np.arange(126, dtype=np.uint8).reshape(6, 7, 3)
+    cropped = crop_to_alpha(Cutout(image, alpha, 'dot'))
+    np.testing.assert_array_equal(cropped.image, image[2:3, 3:5])
+    assert cropped.alpha.tolist() == [[1, 1]]
+    with pytest.raises(ValueError, match='`cutout` is empty'):
+        crop_to_alpha(Cutout(image, np.zeros((6, 7), np.uint8), 'dot'))

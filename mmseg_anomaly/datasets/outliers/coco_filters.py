@@ -1,0 +1,119 @@
+"""Which instances of a COCO index may be pasted.
+
+Shape letters: I images, N instances.
+"""
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from .coco_index import CROWD, WITHOUT_MASK, CocoIndex
+
+# What a road scene knows, in the words of COCO and of LVIS.
+ROAD_CATEGORIES = (
+    'person', 'bicycle', 'car', 'motorcycle', 'bus', 'train', 'truck',
+    'traffic light', 'stop sign',
+    'ambulance', 'bullet_train', 'bus_(vehicle)', 'cab_(taxi)',
+    'camper_(vehicle)', 'car_(automobile)', 'convertible_(automobile)',
+    'dirt_bike', 'fire_engine', 'freight_car', 'garbage_truck', 'jeep',
+    'limousine', 'minivan', 'motor_scooter', 'motor_vehicle',
+    'passenger_car_(part_of_a_train)', 'pickup_truck', 'police_cruiser',
+    'race_car', 'railcar_(part_of_a_train)', 'school_bus', 'stop_sign',
+    'street_sign', 'streetlight', 'tow_truck', 'traffic_light',
+    'trailer_truck', 'train_(railroad_vehicle)')
+
+
+class CocoFilters(NamedTuple):
+    """What must not be pasted; ``CocoOutliers`` explains the fields."""
+
+    allow_categories: Sequence[str] | None = None
+    deny_categories: Sequence[str] = ROAD_CATEGORIES
+    deny_image_categories: Sequence[str] = ROAD_CATEGORIES
+    min_area: int = 400
+    max_area: int | None = None
+    min_solidity: float = 0.0
+    max_aspect: float | None = None
+    allow_truncated: bool = True
+
+
+def select_rows(index: CocoIndex, filters: CocoFilters,
+                ann_file: Path) -> tuple[np.ndarray, dict[str, int]]:
+    """Return the instances that pass.
+
+    Args:
+        index: All instances.
+        filters: What removes them.
+        ann_file: For messages.
+
+    Returns:
+        (n,) int64 rows of the index, ascending, and how many instances each
+        filter removed; an instance counts for the first that catches it.
+
+    Raises:
+        ValueError: If the file does not know a category of a list.
+    """
+    is_left = np.ones(len(index), bool)
+    removed = {}
+    for reason, is_caught in _catches(index, filters, ann_file).items():
+        is_caught = is_caught & is_left
+        if is_caught.any():
+            removed[reason] = int(is_caught.sum())
+        is_left &= ~is_caught
+    return np.flatnonzero(is_left), removed
+
+
+def _catches(index: CocoIndex, filters: CocoFilters,
+             ann_file: Path) -> dict[str, np.ndarray]:
+    """Return (N,) bool for each reason."""
+    kinds, areas = index['kinds'], index['areas']
+    category_rows = index['category_rows']
+    denied = _category_rows(index, filters.deny_categories, ann_file)
+    catches = {'crowd': kinds == CROWD}
+    if filters.allow_categories is not None:
+        allowed = _category_rows(index, filters.allow_categories, ann_file)
+        catches['of no allowed category'] = ~np.isin(category_rows, allowed)
+    catches |= {
+        'of a denied category': np.isin(category_rows, denied),
+        'beside a denied category': _is_beside(
+            index, _category_rows(index, filters.deny_image_categories,
+                                  ann_file)),
+        'without segmentation': kinds == WITHOUT_MASK,
+        'smaller than `min_area`': areas < max(filters.min_area, 1),
+        'below `min_solidity`': index['solidities'] < filters.min_solidity
+    }
+    if filters.max_area is not None:
+        catches['larger than `max_area`'] = areas > filters.max_area
+    if filters.max_aspect is not None:
+        sides = np.maximum(index['boxes_xywh'][:, 2:], 1)  # (N, 2)
+        aspects = sides.max(axis=1) / sides.min(axis=1)
+        catches['above `max_aspect`'] = aspects > filters.max_aspect
+    if not filters.allow_truncated:
+        catches['truncated by its image'] = _is_truncated(index)
+    return catches
+
+
+def _is_beside(index: CocoIndex, denied: np.ndarray) -> np.ndarray:
+    pairs = index['pairs']
+    is_denied = np.zeros(len(index['image_ids']), bool)  # (I,)
+    is_denied[pairs[np.isin(pairs[:, 1], denied), 0]] = True
+    return is_denied[index['image_rows']]
+
+
+def _is_truncated(index: CocoIndex) -> np.ndarray:
+    box_xywh = index['boxes_xywh']
+    ends_xy = box_xywh[:, :2] + box_xywh[:, 2:]
+    image_wh = index['sizes_hw'][index['image_rows'], ::-1]
+    return (box_xywh[:, :2] <= 0).any(axis=1) | (ends_xy
+                                                 >= image_wh).any(axis=1)
+
+
+def _category_rows(index: CocoIndex, names: Sequence[str],
+                   ann_file: Path) -> np.ndarray:
+    unknown = set(names) - set(index.categories) - set(ROAD_CATEGORIES)
+    if unknown:
+        raise ValueError(
+            f'allowed and denied categories must occur in {ann_file}, which '
+            f'does not know {sorted(unknown)}; it knows '
+            f'{sorted(index.categories)}')
+    return np.flatnonzero(np.isin(index.categories, list(names)))

@@ -1,0 +1,76 @@
+"""Objects drawn by formula, for outlier exposure without any download."""
+import numpy as np
+from mmseg.registry import DATASETS
+
+from mmseg_anomaly.datasets.synthetic_roads.strange_objects import (
+    SHAPES,
+    draw_strange_object,
+)
+
+from .cutout import OPAQUE, Cutout, crop_to_alpha
+
+
+@DATASETS.register_module()
+class SyntheticOutliers:
+    """Textured shapes, drawn when asked for; no files.
+
+    Object i follows from ``split``, ``seed`` and i alone.
+
+    .. code-block:: python
+
+        source=dict(type='SyntheticOutliers', num_objects=1000)
+
+    Args:
+        num_objects: How many different ones there are.
+        split: 'train' or 'test'; the two share neither shape nor pattern,
+            so that a model trained on one can be tested on the other.
+        size_px: Smallest and largest side of the square they are drawn in.
+        seed: Of all objects.
+
+    Raises:
+        ValueError: If a number is out of range or the split unknown.
+    """
+
+    def __init__(self,
+                 num_objects: int = 1000,
+                 split: str = 'train',
+                 *,
+                 size_px: tuple[int, int] = (96, 256),
+                 seed: int = 0) -> None:
+        if num_objects < 1:
+            raise ValueError('`num_objects` must be at least 1, got '
+                             f'{num_objects}')
+        if split not in SHAPES:
+            raise ValueError(f'`split` must be one of {sorted(SHAPES)}, got '
+                             f'{split!r}')
+        if not 16 <= size_px[0] <= size_px[1]:
+            raise ValueError('`size_px` must be (smallest, largest) of at '
+                             f'least 16 pixels, got {size_px}')
+        self.num_objects = num_objects
+        self.split = split
+        self.size_px = tuple(size_px)
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return self.num_objects
+
+    def __getitem__(self, number: int) -> Cutout:
+        if not 0 <= number < self.num_objects:
+            raise IndexError(f'object {number} of {self.num_objects}')
+        generator = np.random.default_rng((self.seed, number))
+        size_px = int(generator.integers(self.size_px[0],
+                                         self.size_px[1] + 1))
+        image, mask, category = draw_strange_object(
+            self.split, size_px, generator)
+        return crop_to_alpha(
+            Cutout(image, mask * np.uint8(OPAQUE), category,
+                   origin=self.origin(number)))
+
+    def __repr__(self) -> str:
+        return (f'{type(self).__name__}(num_objects={self.num_objects}, '
+                f'split={self.split!r}, size_px={self.size_px}, '
+                f'seed={self.seed})')
+
+    def origin(self, number: int) -> dict[str, int | str]:
+        """Return what draws an object again."""
+        return dict(split=self.split, seed=self.seed, number=number)

@@ -1,0 +1,64 @@
+import os
+from multiprocessing import get_context
+
+import numpy as np
+import pytest
+
+from mmseg_anomaly.datasets.outliers import index_cache
+from mmseg_anomaly.datasets.outliers.index_cache import cached_array_file
+
+
+def write_noting(folder):
+    """Return a slow writer that leaves a note each time it is called."""
+
+    def write(writer):
+        (folder / f'written-{os.getpid()}').touch()
+        writer.add('numbers', np.arange(10**5))
+
+    return write
+
+
+def open_one(folder):
+    file = cached_array_file('x.index', write_noting(folder), folder / 'cache')
+    return int(file.arrays['numbers'].sum())
+
+
+def test_many_processes__write_once(tmp_path):
+    with get_context('fork').Pool(4) as pool:
+        sums = pool.map(open_one, [tmp_path] * 8)
+    assert set(sums) == {sum(range(10**5))}
+    assert len(list(tmp_path.glob('written-*'))) == 1
+
+
+def test_damaged_file__is_made_anew(tmp_path):
+    open_one(tmp_path)
+    path = tmp_path / 'cache' / 'x.index'
+    path.write_bytes(path.read_bytes()[:1000])
+    assert open_one(tmp_path) == sum(range(10**5))
+
+
+def test_folder_that_cannot_be_written__is_replaced(tmp_path, monkeypatch):
+    (tmp_path / 'file').touch()
+    monkeypatch.setattr(index_cache.tempfile, 'tempdir', str(tmp_path))
+    cached_array_file('x.index', write_noting(tmp_path),
+                      tmp_path / 'file' / 'cache')
+    assert len(list(tmp_path.glob('mmseg_anomaly-*/x.index'))) == 1
+
+
+def test_default_folder__follows_the_environment(monkeypatch):
+    monkeypatch.setenv('XDG_CACHE_HOME', '/somewhere')
+    assert str(index_cache.default_cache_dir()) == '/somewhere/mmseg_anomaly'
+    monkeypatch.delenv('XDG_CACHE_HOME')
+    monkeypatch.setenv('HOME', '/home/me')
+    assert str(
+        index_cache.default_cache_dir()) == '/home/me/.cache/mmseg_anomaly'
+
+
+def test_failing_scan__leaves_no_file(tmp_path):
+
+    def fail(writer):
+        raise ValueError('bad json')
+
+    with pytest.raises(ValueError, match='bad json'):
+        cached_array_file('x.index', fail, tmp_path)
+    assert not (tmp_path / 'x.index').exists()

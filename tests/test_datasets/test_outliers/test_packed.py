@@ -1,0 +1,74 @@
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from mmseg.registry import DATASETS
+
+from mmseg_anomaly.datasets.outliers import (
+    BrokenImageError,
+    PackedOutliers,
+    SyntheticOutliers,
+)
+from mmseg_anomaly.datasets.outliers.array_file import ArrayFileWriter
+from mmseg_anomaly.datasets.outliers.packed import encode_cutout, write_pack
+
+SOURCE = SyntheticOutliers(num_objects=5, size_px=(30, 60))
+
+
+@pytest.fixture
+def pack_file(tmp_path):
+    path = tmp_path / 'things.pack'
+    order = (3, 0, 4, 1, 2)
+    objects = ((number, *encode_cutout(SOURCE[number])) for number in order)
+    assert write_pack(path, objects, dict(source='made')) == 5
+    return path
+
+
+def test_objects__keep_pixels_order_and_words(pack_file):
+    packed = DATASETS.build(
+        dict(type='PackedOutliers', pack_file=str(pack_file)))
+    for source in (packed, pickle.loads(pickle.dumps(packed))):
+        assert len(source) == 5
+        for number in range(5):
+            visible = SOURCE[number].alpha > 0
+            np.testing.assert_array_equal(source[number].alpha,
+                                          SOURCE[number].alpha)
+            np.testing.assert_array_equal(source[number].image[visible],
+                                          SOURCE[number].image[visible])
+            assert source[number].category == SOURCE[number].category
+            assert source.origin(number) == SOURCE.origin(number)
+            assert source.content_hash(
+                number) == SOURCE[number].content_hash()
+
+
+def test_packed_source__needs_no_pycocotools(pack_file):
+    code = ("import sys; sys.modules['pycocotools'] = None\n"
+            'from mmseg_anomaly.datasets.outliers import PackedOutliers\n'
+            f'assert PackedOutliers({str(pack_file)!r})[2].alpha.any()')
+    subprocess.run([sys.executable, '-c', code], check=True)
+
+
+def test_damaged_object__is_named(pack_file):
+    source = PackedOutliers(str(pack_file))
+    start = int(source._file.arrays['starts'][1]) + 64
+    content = bytearray(pack_file.read_bytes())
+    content[start:start + 20] = bytes(20)
+    pack_file.write_bytes(content)
+    with pytest.raises(BrokenImageError, match='object 1 of .*things.pack'):
+        PackedOutliers(str(pack_file))[1]
+    assert PackedOutliers(str(pack_file))[0].alpha.any()
+
+
+def test_empty_file__is_refused(tmp_path):
+    write_pack(tmp_path / 'none.pack', [], {})
+    with pytest.raises(ValueError, match='none.pack holds no object'):
+        PackedOutliers(str(tmp_path / 'none.pack'))
+
+
+def test_other_file__is_refused(tmp_path):
+    with ArrayFileWriter(tmp_path / 'x.index'):
+        pass
+    with pytest.raises(ValueError, match='no outliers but something else'):
+        PackedOutliers(str(tmp_path / 'x.index'))
