@@ -1,0 +1,300 @@
+"""Look at a dataset before any number computed on it is believed.
+
+Reads every image and raw label file of the test set of a config and prints
+what it found against what is expected. Writes the same as audit.txt, and
+contact_sheet.jpg: anomalies red, void dark. Anything doubtful is listed, and
+the exit code is then 1.
+"""
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import mmcv
+import mmengine
+import numpy as np
+from mmengine.config import Config, DictAction
+from mmseg.datasets import BaseSegDataset
+from mmseg.registry import DATASETS
+from mmseg.utils import register_all_modules
+from PIL import Image
+from prettytable import PrettyTable
+
+import mmseg_anomaly  # noqa: F401
+from mmseg_anomaly.datasets.anomaly_dataset import AnomalyDataset
+from mmseg_anomaly.datasets.image_check import check_image
+from mmseg_anomaly.datasets.transforms.loading import read_label
+from mmseg_anomaly.labels import (
+    IGNORE_INDEX,
+    KNOWN_INDEX,
+    RESERVED_INDICES,
+    split_outliers,
+)
+
+TILE_WH = (320, 180)
+CAPTION_PX = 20
+NAMES = {0: 'normal', 1: 'anomaly', IGNORE_INDEX: 'void'}
+
+
+@dataclass
+class FrameAudit:
+    """What one image and its label hold.
+
+    Args:
+        info: What the dataset knows of it.
+        size_wh: Of the image; None if it cannot be read.
+        raw_pixels: (256,) pixels of each raw id; zeros if unreadable.
+        table: (256,) stored id of each raw id; None if unreadable.
+        doubts: What is wrong with it.
+    """
+
+    info: dict
+    size_wh: tuple[int, int] | None = None
+    raw_pixels: np.ndarray = field(
+        default_factory=lambda: np.zeros(256, np.int64))
+    table: np.ndarray | None = None
+    doubts: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return Path(self.info['img_path']).name
+
+    def pixels(self, kind: int) -> int:
+        """Return the pixels that are 0, 1 or 255 of an anomaly label."""
+        if self.table is None:
+            return 0
+        is_kind = split_outliers(self.table)[1] == kind
+        return int(self.raw_pixels[is_kind].sum())
+
+
+def without_anomaly(audits: list[FrameAudit]) -> list[str]:
+    """Return the names of the images whose readable label has none."""
+    return [x.name for x in audits
+            if x.table is not None and not x.pixels(1)]
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description='Audit a test set')
+    parser.add_argument('config', help='a config with `test_dataloader`, '
+                        'such as those of configs/benchmarks')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction,
+        help='override settings of the config by key=value, such as '
+        'test_dataloader.dataset.data_root=data/RoadAnomaly')
+    parser.add_argument(
+        '--max-tiles', type=int, default=40,
+        help='images on the contact sheet, doubtful ones first')
+    parser.add_argument(
+        '-o', '--out', type=Path,
+        help='folder of the results, default: work_dirs/audit/CONFIG')
+    args = parser.parse_args(argv)
+    if args.out is None:
+        args.out = Path('work_dirs', 'audit', Path(args.config).stem)
+    return args
+
+
+def build_dataset(args: argparse.Namespace) -> BaseSegDataset:
+    """Build the test set, a part of it if there is no more."""
+    cfg = Config.fromfile(args.config)
+    cfg.merge_from_dict(args.cfg_options or {})
+    dataset_cfg = cfg.test_dataloader.dataset
+    dataset_cfg.pipeline = []
+    if issubclass(DATASETS.get(dataset_cfg.type), AnomalyDataset):
+        dataset_cfg.allow_partial = True
+    return DATASETS.build(dataset_cfg)
+
+
+def audit_frame(info: dict, num_classes: int) -> FrameAudit:
+    """Read an image and its raw label."""
+    audit = FrameAudit(info)
+    try:
+        check_image(info['img_path'])
+        with Image.open(info['img_path']) as image:
+            audit.size_wh = image.size
+    except ValueError as error:
+        audit.doubts.append(str(error))
+    try:
+        raw_label = read_label(info['seg_map_path'])
+    except (FileNotFoundError, ValueError) as error:
+        audit.doubts.append(str(error))
+        return audit
+    audit.raw_pixels = np.bincount(raw_label.ravel(), minlength=256)
+    audit.table = stored_ids(info['label_map'] or {})
+    raw_ids = np.flatnonzero(audit.raw_pixels)
+    if audit.size_wh not in (None, raw_label.shape[::-1]):
+        audit.doubts.append(
+            f'{audit.name} is {audit.size_wh} (w, h), its label '
+            f'{raw_label.shape[::-1]}')
+    unknown = [int(x) for x in raw_ids if not is_known(x, info, num_classes)]
+    if unknown:
+        audit.doubts.append(f'{audit.name} holds the raw ids {unknown}, '
+                            'which mean nothing here')
+    if len(raw_ids) == 1:
+        audit.doubts.append(f'{audit.name} is {raw_ids[0]} everywhere: not '
+                            'labelled, or a dummy')
+    return audit
+
+
+def stored_ids(label_map: dict[int, int]) -> np.ndarray:
+    """Return the stored id of each raw id, (256,)."""
+    table = np.arange(256, dtype=np.uint8)
+    for raw_id, new_id in label_map.items():
+        table[raw_id] = new_id
+    return table
+
+
+def is_known(raw_id: int, info: dict, num_classes: int) -> bool:
+    label_map = info['label_map'] or {}
+    if info.get('label_map_is_complete', False):
+        return raw_id in label_map
+    stored = label_map.get(raw_id, raw_id)
+    return stored < num_classes or stored in RESERVED_INDICES
+
+
+def doubts_of_set(dataset: BaseSegDataset,
+                  audits: list[FrameAudit]) -> list[str]:
+    """Return what is doubtful about the whole, then about each image."""
+    doubts = []
+    if dataset.metainfo.get('partial'):
+        doubts.append(f'the set is partial: {dataset.metainfo["partial"]}')
+    if dataset.metainfo.get('version') == 'unknown':
+        doubts.append('which of its versions it is cannot be seen; say it by '
+                      '`version`')
+    known = split_of(dataset).get('images_without_anomaly')
+    without = without_anomaly(audits)
+    if known is not None and len(without) != known:
+        doubts.append(f'{known} of its images have no anomaly, found '
+                      f'{len(without)}: {shorten(without)}')
+    if not any(x.pixels(1) for x in audits):
+        doubts.append('no image has an anomaly')
+    anomaly, normal = (sum(x.pixels(kind) for x in audits) for kind in (1, 0))
+    if anomaly > normal:
+        doubts.append('most pixels are anomalies; the labels may be inverted')
+    return doubts + [text for audit in audits for text in audit.doubts]
+
+
+def split_of(dataset: BaseSegDataset) -> dict:
+    """Return what is declared of a benchmark's split, or nothing."""
+    return vars(dataset.split) if isinstance(dataset, AnomalyDataset) else {}
+
+
+def shorten(names: Sequence[str], limit: int = 5) -> str:
+    more = len(names) - limit
+    return ', '.join(names[:limit]) + (f' and {more} more' if more > 0 else '')
+
+
+def overview(dataset: BaseSegDataset, audits: list[FrameAudit]) -> PrettyTable:
+    table = PrettyTable(['', type(dataset).__name__], align='l')
+    table.add_row(['folder', dataset.data_root])
+    for key in ('split', 'layout', 'version'):
+        if key in dataset.metainfo:
+            table.add_row([key, dataset.metainfo[key]])
+    expected = split_of(dataset).get('length')
+    table.add_row(['images expected',
+                   'not declared' if expected is None else expected])
+    table.add_row(['images found', len(audits)])
+    one_value = [x.name for x in audits if (x.raw_pixels > 0).sum() == 1]
+    for title, names in (('without anomaly', without_anomaly(audits)),
+                         ('labels of one value', one_value)):
+        table.add_row([title, f'{len(names)}  {shorten(names)}'.strip()])
+    sizes = Counter('x'.join(map(str, x.size_wh)) if x.size_wh else 'broken'
+                    for x in audits)
+    for size, count in sizes.most_common():
+        table.add_row(['size', f'{size} (w x h): {count}'])
+    total = max(1, sum(int(x.raw_pixels.sum()) for x in audits))
+    for kind, name in NAMES.items():
+        count = sum(x.pixels(kind) for x in audits)
+        table.add_row([f'{name} pixels', f'{count} ({count / total:.3%})'])
+    return table
+
+
+def histogram(audits: list[FrameAudit], num_classes: int) -> PrettyTable:
+    """Return the raw ids of the label files, and what becomes of them."""
+    table = PrettyTable(['raw id', 'stored id', 'means', 'pixels', 'images'],
+                        align='r')
+    images = sum((x.raw_pixels > 0).astype(int) for x in audits)
+    pixels = sum(x.raw_pixels for x in audits)
+    stored = stored_ids(audits[0].info['label_map'] or {})
+    meaning = split_outliers(stored)[1]
+    for raw_id in np.flatnonzero(pixels):
+        if not is_known(raw_id, audits[0].info, num_classes):
+            means = 'nothing'
+        elif stored[raw_id] < KNOWN_INDEX:
+            means = 'class'
+        else:
+            means = NAMES[int(meaning[raw_id])]
+        table.add_row([raw_id, stored[raw_id], means, pixels[raw_id],
+                       images[raw_id]])
+    return table
+
+
+def contact_sheet(audits: list[FrameAudit], max_tiles: int) -> np.ndarray:
+    """Return pictures of some images, BGR; doubtful ones come first."""
+    doubtful = [x for x in audits if x.doubts]
+    rest = [x for x in audits if not x.doubts]
+    count = min(max(0, max_tiles - len(doubtful)), len(rest))
+    places = np.linspace(0, len(rest) - 1, count)
+    chosen = doubtful[:max_tiles] + [rest[round(x)] for x in places]
+    tiles, columns = [tile(audit) for audit in chosen], min(len(chosen), 5)
+    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
+    rows = [np.concatenate(tiles[start:start + columns], axis=1)
+            for start in range(0, len(tiles), columns)]
+    return np.concatenate(rows)
+
+
+def tile(audit: FrameAudit) -> np.ndarray:
+    """Return a small picture with the name of its image below."""
+    picture = np.full((TILE_WH[1] + CAPTION_PX, TILE_WH[0], 3), 40, np.uint8)
+    if audit.size_wh is not None:
+        image = cv2.resize(mmcv.imread(audit.info['img_path']), TILE_WH,
+                           interpolation=cv2.INTER_AREA)
+        if audit.table is not None:
+            paint(image, split_outliers(audit.table)[1][read_label(
+                audit.info['seg_map_path'])])
+        picture[:TILE_WH[1]] = image
+    color = (80, 80, 255) if audit.doubts else (255, 255, 255)
+    cv2.putText(picture, audit.name[-40:], (4, TILE_WH[1] + 14),
+                cv2.FONT_HERSHEY_SIMPLEX, 0.4, color, 1, cv2.LINE_AA)
+    return picture
+
+
+def paint(image: np.ndarray, label: np.ndarray) -> None:
+    """Tint anomalies and darken void, however small they have become."""
+    share = {
+        kind: cv2.resize((label == kind).astype(np.float32), TILE_WH,
+                         interpolation=cv2.INTER_AREA)
+        for kind in (1, IGNORE_INDEX)
+    }
+    void, anomaly = share[IGNORE_INDEX] > 0.5, share[1] > 0
+    image[void] = image[void] // 3
+    image[anomaly] = image[anomaly] // 2 + np.uint8([0, 0, 127])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parse_args(argv)
+    register_all_modules(init_default_scope=True)
+    dataset = build_dataset(args)
+    num_classes = len(dataset.metainfo['classes'])
+    audits = [
+        audit_frame(dataset.get_data_info(index), num_classes)
+        for index in mmengine.track_iter_progress(range(len(dataset)))
+    ]
+    doubts = doubts_of_set(dataset, audits)
+    lines = [str(overview(dataset, audits)),
+             str(histogram(audits, num_classes)),
+             *(f'DOUBT: {text}' for text in doubts),
+             f'{len(doubts)} doubts' if doubts else 'nothing is doubtful']
+    args.out.mkdir(parents=True, exist_ok=True)
+    (args.out / 'audit.txt').write_text('\n'.join([*lines, '']))
+    print('', *lines, sep='\n')
+    mmcv.imwrite(contact_sheet(audits, args.max_tiles),
+                 str(args.out / 'contact_sheet.jpg'))
+    print(f'see {args.out}')
+    return int(bool(doubts))
+
+
+if __name__ == '__main__':
+    sys.exit(main())
