@@ -29,8 +29,8 @@ ZIP = b'PK\x03\x04'
 PICKLES = tuple(b'\x80' + bytes([protocol]) for protocol in range(2, 6))
 
 # What the readers raise for a file that is something else.
-MALFORMED = (AttributeError, EOFError, LookupError, RuntimeError, TypeError,
-             ValueError, SafetensorError)
+MALFORMED = (AttributeError, EOFError, LookupError, OSError, RuntimeError,
+             TypeError, ValueError, SafetensorError)
 
 
 def get_statistic(owner: type, name: str) -> Callable:

@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 import torch
 from mmengine.logging import HistoryBuffer
+from safetensors.torch import save_file
 
-from mmseg_anomaly.safe_loading import get_statistic, load_from_local
+from mmseg_anomaly.safe_loading import (
+    SAFE_GLOBALS,
+    get_statistic,
+    load_from_local,
+    tensors_of,
+)
 
 
 class Calls:
@@ -93,3 +99,83 @@ def test_load__says_that_a_text_is_no_checkpoint(name, tmp_path):
     (tmp_path / name).write_bytes(b'hello')
     with pytest.raises(ValueError, match=f'{name}` could not be read'):
         load_from_local(tmp_path / name)
+
+
+@pytest.mark.parametrize('name', ['a.pth', 'a.bin', 'a.safetensors'])
+def test_load__says_that_a_file_is_empty(name, tmp_path):
+    (tmp_path / name).touch()
+    with pytest.raises(ValueError, match=f'{name}` could not .* it is empty'):
+        load_from_local(tmp_path / name)
+
+
+def test_load__shows_the_text_that_a_file_is(tmp_path):
+    """What a clone without Git LFS leaves."""
+    path = tmp_path / 'a.pth'
+    path.write_text('version https://git-lfs.github.com/spec/v1\noid ...')
+    with pytest.raises(ValueError, match='begins with the text .version htt'):
+        load_from_local(path)
+
+
+@pytest.mark.parametrize('name', ['cut.pth', 'cut.safetensors'])
+@pytest.mark.parametrize('part', [0.01, 0.5, 0.99])
+@pytest.mark.parametrize('mmap', [False, True])
+def test_load__says_that_a_file_is_cut_off(name, part, mmap, tmp_path):
+    path = tmp_path / name
+    if path.suffix == '.safetensors':
+        save_file(dict(a=torch.ones(1000)), path)
+    else:
+        torch.save(dict(a=torch.ones(1000)), path)
+    content = path.read_bytes()
+    path.write_bytes(content[:int(part * len(content))])
+    with pytest.raises(ValueError, match=f'{name}` could not be read as a '
+                       'checkpoint, perhaps it is cut off'):
+        load_from_local(path, mmap=mmap)
+
+
+class Writes:
+    """Pickles into code that would create a file."""
+
+    def __init__(self, path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return eval, (f'open({str(self.path)!r}, "w").close()', )
+
+
+@pytest.mark.parametrize('mmap', [False, True])
+@pytest.mark.parametrize('wrap', [
+    lambda bad: bad, lambda bad: dict(state_dict=dict(a=bad)),
+    lambda bad: dict(state_dict={}, optimizer_states=[bad])])
+def test_load__refuses_to_create_a_file(wrap, mmap, tmp_path):
+    created = tmp_path / 'created'
+    torch.save(wrap(Writes(created)), tmp_path / 'bad.pth')
+    with pytest.raises(pickle.UnpicklingError, match=(
+            'bad.pth` was refused, for it asks to import .*eval, and a '
+            'checkpoint needs data only')):
+        load_from_local(tmp_path / 'bad.pth', mmap=mmap)
+    assert not created.exists()
+    torch.load(tmp_path / 'bad.pth', weights_only=False)
+    assert created.exists()  # it would have
+
+
+def test_safe_globals__getattr_is_not_among_them():
+    for entry in SAFE_GLOBALS:
+        function = entry[0] if isinstance(entry, tuple) else entry
+        assert function is not getattr
+
+
+@pytest.mark.parametrize(('content', 'message'), [
+    (torch.ones(2), 'x.pth holds a Tensor instead of tensors by name'),
+    (dict(state_dict=[1]), 'x.pth holds a list instead of tensors by name'),
+    (dict(epoch=3), 'x.pth holds entries that are no tensors: epoch'),
+    ({0: torch.ones(1)}, 'x.pth holds entries that are no tensors: 0'),
+])
+def test_tensors_of__something_else(content, message):
+    with pytest.raises(ValueError, match=message):
+        tensors_of(content, 'x.pth')
+
+
+@pytest.mark.parametrize('key', ['state_dict', 'model', 'teacher'])
+def test_tensors_of__wrapped(key):
+    tensors = dict(a=torch.ones(1))
+    assert tensors_of({key: tensors, 'epoch': 3}, 'x.pth') is tensors

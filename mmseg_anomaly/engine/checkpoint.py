@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import torch
 from mmengine.dist import barrier, is_distributed
+from mmengine.logging import print_log
 from mmengine.runner import CheckpointLoader
 from mmengine.runner.checkpoint import (
     _get_mmengine_home,
@@ -22,6 +23,7 @@ from mmengine.runner.checkpoint import (
 from torch import Tensor, nn
 
 from ..safe_loading import MapLocation, load_from_local
+from .checkpoint_mismatch import name_cause
 
 # In place of MMEngine's loader of the same name.
 CheckpointLoader.register_scheme('', load_from_local, force=True)
@@ -117,20 +119,35 @@ def load_state_dict_strictly(model: nn.Module,
     Raises:
         RuntimeError: If other keys differ; names all of them.
     """
-    problems = _differences(model, state_dict)
+    differences = _differences(model, state_dict)
     problems = {
         kind: [key for key in keys
                if not any(re.match(pattern, key) for pattern in allow_missing)]
-        for kind, keys in problems.items()
+        for kind, keys in differences.items()
     }
     found = [f'{kind}: {", ".join(keys)}'
              for kind, keys in problems.items() if keys]
     if found:
         raise RuntimeError(
-            'The checkpoint does not fit the model; '
+            'The checkpoint does not fit the model'
+            f'{name_cause(state_dict, model.state_dict())}; '
             f'{"; ".join(found)}. Use the config it was trained with, or '
             'list these keys, or their prefix, in `allow_missing` of the '
             'config.')
+    _report(differences, len(state_dict))
+
+
+def _report(differences: Mapping[str, list[str]], num_tensors: int) -> None:
+    """Log what was loaded, and what was allowed to differ."""
+    allowed = '; '.join(f'allowed although {kind}: {", ".join(keys)}'
+                        for kind, keys in differences.items() if keys)
+    unused = sum(len(keys) for kind, keys in differences.items()
+                 if kind != 'missing in the file')
+    print_log(
+        f'Loaded {num_tensors - unused} of {num_tensors} tensors of a '
+        'checkpoint; ' +
+        (allowed or 'none is missing, unexpected or of another shape'),
+        logger='current')
 
 
 def _differences(model: nn.Module,
