@@ -38,6 +38,22 @@ class OperatingPoint:
     num_negatives: int
 
 
+def check_target(fpr: float | None, tpr: float | None) -> None:
+    """Check that there is one target and that it is a rate.
+
+    Raises:
+        ValueError: If there is none, if there are two, or if it is out of
+            range.
+    """
+    if (fpr is None) == (tpr is None):
+        raise ValueError('give either `fpr` or `tpr`, got '
+                         f'fpr={fpr} and tpr={tpr}')
+    if fpr is not None and not 0 <= fpr <= 1:
+        raise ValueError(f'`fpr` must lie in [0, 1], got {fpr}')
+    if tpr is not None and not 0 < tpr <= 1:
+        raise ValueError(f'`tpr` must lie in (0, 1], got {tpr}')
+
+
 def choose_threshold(counts: ScoreCounts,
                      *,
                      fpr: float | None = None,
@@ -61,29 +77,26 @@ def choose_threshold(counts: ScoreCounts,
         ValueError: If not exactly one target is given, it is out of range,
             or the set has no pixel of the kind it speaks about.
     """
-    if (fpr is None) == (tpr is None):
-        raise ValueError('give either `fpr` or `tpr`, got '
-                         f'fpr={fpr} and tpr={tpr}')
-    kind, target = ('fpr', fpr) if tpr is None else ('tpr', tpr)
-    if not 0 <= target <= 1 or tpr == 0:
-        raise ValueError(f'`{kind}` must lie in '
-                         f'{"[0, 1]" if tpr is None else "(0, 1]"}, '
-                         f'got {target}')
+    check_target(fpr, tpr)
     # flagged when the lowest flagged key is keys[i]; the last flags nothing
     hits, alarms = (np.append(np.cumsum(pixels[::-1])[::-1], 0)
                     for pixels in (counts.positives, counts.negatives))
-    total = alarms[0] if tpr is None else hits[0]
-    if total == 0:
-        lacking = 'in-distribution pixel' if tpr is None else 'anomaly'
-        raise ValueError(f'a target `{kind}` needs a set with at least one '
-                         f'{lacking}; choose another set or target')
     if tpr is None:
-        first = int(np.argmax(alarms / total <= target))
+        first = int(np.argmax(
+            _rates(alarms, 'fpr', 'in-distribution pixel') <= fpr))
     else:
-        first = int(np.flatnonzero(hits / total >= target)[-1])
+        first = int(np.flatnonzero(
+            _rates(hits, 'tpr', 'anomaly') >= tpr)[-1])
     return OperatingPoint(
         _score_below(counts, first), _share(alarms, first),
         _share(hits, first), int(hits[0]), int(alarms[0]))
+
+
+def _rates(flagged: np.ndarray, kind: str, pixel: str) -> np.ndarray:
+    if flagged[0] == 0:
+        raise ValueError(f'a target `{kind}` needs a set with at least one '
+                         f'{pixel}; choose another set or target')
+    return flagged / flagged[0]
 
 
 def _share(flagged: np.ndarray, first: int) -> float:

@@ -27,8 +27,7 @@ class HeatmapHook(Hook):
     image and the folder of the data do. After the last image every frame
     must have its files, of the shape of its maps.
 
-    Beside it, ``dict(type='AnomalyMetric', float16=True, prefix='float16')``
-    among the evaluators ranks the maps as they are written.
+    ``Float16AnomalyMetric`` beside it ranks the maps as they are written.
 
     Example::
 

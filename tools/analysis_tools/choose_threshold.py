@@ -1,0 +1,82 @@
+"""Choose the score above which a pixel is called an anomaly.
+
+The threshold for a target false or true positive rate is stored beside the
+checkpoint, where pictures and component metrics find it. A false positive
+rate needs images without anomalies only, for example those of validation.
+"""
+import argparse
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.logging import print_log
+
+from mmseg_anomaly.benchmarking.provenance import VOID_POLICY, versions
+from mmseg_anomaly.engine import command_line
+from mmseg_anomaly.evaluation.operating_point import (
+    sha256_of,
+    threshold_path,
+)
+from mmseg_anomaly.models.scorer_choice import formula, parse_scorer
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('config', help='config of the model and the set')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    target = parser.add_mutually_exclusive_group(required=True)
+    target.add_argument(
+        '--fpr', type=float, help='false positive rate, in [0, 1]')
+    target.add_argument(
+        '--tpr', type=float, help='true positive rate, in (0, 1]')
+    parser.add_argument(
+        '--scorer', help='e.g. rba or softmax_msp:temperature=2; default: '
+        'the first of the config')
+    parser.add_argument(
+        '--on', choices=('test', 'val'), default='test',
+        help='which dataset of the config (default: %(default)s)')
+    parser.add_argument(
+        '-o', '--out', help='default: CHECKPOINT with .threshold.json in the '
+        'place of its suffix')
+    parser.add_argument('--work-dir', help='the dir to save logs to')
+    command_line.add_common_arguments(parser)
+    return parser.parse_args()
+
+
+def one_scorer(cfg: Config, name: str | None) -> str | dict:
+    """Return the entry of ``test_cfg.scorer`` to choose a threshold for."""
+    if name is not None:
+        return parse_scorer(name)
+    scorer = (cfg.model.get('test_cfg') or {}).get('scorer', 'max_logit')
+    return scorer[0] if isinstance(scorer, list | tuple) else scorer
+
+
+def main() -> None:
+    args = parse_args()
+    cfg = command_line.load_config(args)
+    cfg.load_from = args.checkpoint
+    cfg.resume = False
+    scorer = one_scorer(cfg, args.scorer)
+    cfg.model.setdefault('test_cfg', {})
+    cfg.model.test_cfg.scorer = scorer
+    if args.on == 'val':
+        cfg.test_dataloader = cfg.val_dataloader
+    dataset = cfg.test_dataloader.dataset
+    path = args.out or str(threshold_path(args.checkpoint))
+    cfg.test_evaluator = dict(
+        type='ThresholdMetric', fpr=args.fpr, tpr=args.tpr, path=path,
+        facts=dict(
+            formula=formula(scorer),
+            void=VOID_POLICY,
+            dataset=f'{dataset.type} in {dataset.get("data_root")}',
+            config=args.config,
+            checkpoint=Path(args.checkpoint).name,
+            checkpoint_sha256=sha256_of(args.checkpoint),
+            versions=versions()))
+    if args.amp:
+        command_line.enable_amp_inference(cfg)
+    command_line.build_runner(cfg).test()
+    print_log(f'the threshold is in {path}', 'current')
+
+
+if __name__ == '__main__':
+    main()
