@@ -7,6 +7,8 @@ from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 from mmseg.registry import RUNNERS
 
+from .runner import LAUNCHER_VARIABLES
+
 LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
 AMP_WRAPPER = 'DeviceAmpOptimWrapper'
 REPLACED_BY_AMP = ('OptimWrapper', 'AmpOptimWrapper', AMP_WRAPPER)
@@ -73,6 +75,15 @@ def enable_amp_inference(cfg: Config) -> None:
     for loop in ('val_cfg', 'test_cfg'):
         if cfg.get(loop) is not None:
             cfg[loop].fp16 = True
+
+
+def is_first_process(launcher: str) -> bool:
+    """Tell whether this process is the first that a launcher started.
+
+    Unlike MMEngine's rank, it is known before the processes have met.
+    """
+    variables = LAUNCHER_VARIABLES.get(launcher)
+    return variables is None or os.environ.get(variables['RANK']) == '0'
 
 
 def build_runner(cfg: Config) -> Runner:

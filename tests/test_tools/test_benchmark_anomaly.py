@@ -1,0 +1,288 @@
+"""tools/benchmark_anomaly.py on tiny benchmarks, with a real, tiny EoMT."""
+import csv
+import json
+import socket
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
+from PIL import Image
+
+from mmseg_anomaly.evaluation import ScoreHistogram, rank_pixels
+from mmseg_anomaly.evaluation.heatmap_files import read_heatmap
+
+ALL_SCORERS = ['msp', 'softmax_msp', 'max_logit', 'entropy', 'sum_entropy',
+               'energy', 'rba', 'eam']
+
+CHECKED_CONFIG = """
+_base_ = ['tiny_eomt.py']
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='ResizeToWindow', window_size=(16, 16)),
+    dict(type='LoadCheckedAnnotations', num_classes=3),
+    dict(type='PackSegInputs')]
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+"""
+
+
+def write_benchmark(folder: Path, count: int, seed: int) -> None:
+    """Write images and masks in the layout of 'Validation_Dataset'."""
+    rng = np.random.default_rng(seed)
+    for kind in ('images', 'labels_masks'):
+        (folder / kind).mkdir(parents=True)
+    for index in range(count):
+        label = np.zeros((16, 24), np.uint8)
+        label[2:10, 3 + index % 8:12] = 1
+        label[12:] = 255
+        image = rng.integers(0, 255, (16, 24, 3), dtype=np.uint8)
+        image[label == 1] //= 3
+        Image.fromarray(image).save(folder / f'images/{index}.png')
+        Image.fromarray(label).save(folder / f'labels_masks/{index}.png')
+
+
+@pytest.fixture
+def data_root(tmp_path: Path) -> Path:
+    """Two complete benchmarks of tiny images."""
+    root = tmp_path / 'benchmarks'
+    write_benchmark(root / 'RoadAnomaly21', 10, seed=1)
+    write_benchmark(root / 'RoadObsticle21', 30, seed=2)
+    return root
+
+
+@pytest.fixture
+def config(tiny_eomt_config: Path) -> Path:
+    """The tiny EoMT with a pipeline that checks labels."""
+    path = tiny_eomt_config.with_name('checked.py')
+    path.write_text(CHECKED_CONFIG)
+    return path
+
+
+@pytest.fixture
+def checkpoint(config: Path) -> Path:
+    """Random weights, which rank pixels somehow."""
+    init_default_scope('mmseg')
+    torch.manual_seed(0)
+    model = MODELS.build(Config.fromfile(config).model)
+    path = config.with_name('random.pth')
+    torch.save(dict(state_dict=model.state_dict()), path)
+    return path
+
+
+def test_benchmark__evaluates_every_scorer_on_what_it_finds(
+        config, checkpoint, data_root, tmp_path, run_tool):
+    run_tool('benchmark_anomaly', config, checkpoint, '--data-root',
+             data_root, '--work-dir', tmp_path / 'work')
+
+    results = json.loads((tmp_path / 'work/results.json').read_text())
+    assert list(results['datasets']) == ['road_anomaly21', 'road_obstacle21']
+    assert list(results['formulas']) == ALL_SCORERS
+    for found in results['datasets'].values():
+        assert list(found['scorers']) == ALL_SCORERS
+    assert results['datasets']['road_anomaly21']['num_images'] == 10
+
+
+def test_benchmark__numbers_are_those_of_tools_test(
+        config, checkpoint, data_root, tmp_path, run_tool, read_metrics):
+    run_tool('benchmark_anomaly', config, checkpoint, '--data-root',
+             data_root, '--work-dir', tmp_path / 'work', '--datasets',
+             'road_anomaly21')
+    own = config.with_name('own.py')
+    own.write_text(
+        "_base_ = ['checked.py']\n"
+        "test_dataloader = dict(dataset=dict(_delete_=True, "
+        f"type='RoadAnomaly21Dataset', data_root='{data_root}/RoadAnomaly21',"
+        ' pipeline=_base_.test_pipeline))\n'
+        "test_evaluator = dict(_delete_=True, type='AnomalyMetric')\n"
+        f'model = dict(test_cfg=dict(scorer={ALL_SCORERS}))\n')
+    run_tool('test', own, checkpoint, '--work-dir', tmp_path / 'test')
+    expected = read_metrics(tmp_path / 'test')
+
+    results = json.loads((tmp_path / 'work/results.json').read_text())
+    for scorer, found in results['datasets']['road_anomaly21'][
+            'scorers'].items():
+        for metric, value in found['values'].items():
+            assert expected[f'anomaly/{scorer}/{metric}'] == value
+
+
+def test_benchmark__goes_on_where_it_stopped(
+        config, checkpoint, data_root, tmp_path, run_tool, capsys):
+    arguments = ('benchmark_anomaly', config, checkpoint, '--data-root',
+                 data_root, '--work-dir', tmp_path / 'work')
+    broken = data_root / 'RoadObsticle21/images/7.png'
+    content = broken.read_bytes()
+    broken.write_bytes(content[:-40])
+    with pytest.raises(ValueError, match='7.png of .* is broken'):
+        run_tool(*arguments, '--scorers', 'rba')
+    results = tmp_path / 'work/results.json'
+    assert list(json.loads(results.read_text())['datasets']) == [
+        'road_anomaly21']
+
+    broken.write_bytes(content)
+    forwards = count_forwards(
+        lambda: run_tool(*arguments, '--scorers', 'rba'))
+    assert forwards == 30
+    assert 'road_anomaly21 was finished before' in capsys.readouterr().out
+    assert list(json.loads(results.read_text())['datasets']) == [
+        'road_anomaly21', 'road_obstacle21']
+    assert count_forwards(
+        lambda: run_tool(*arguments, '--scorers', 'rba')) == 0
+
+
+def count_forwards(run) -> int:
+    """Count the images that a backbone sees."""
+    seen = []
+    hook = torch.nn.modules.module.register_module_forward_hook(
+        lambda module, inputs, _: seen.append(1)
+        if type(module).__name__ == 'EoMTViT' else None)
+    try:
+        run()
+    finally:
+        hook.remove()
+    return len(seen)
+
+
+def test_benchmark__runs_again_what_changed(
+        config, checkpoint, data_root, tmp_path, run_tool, capsys):
+    arguments = ('benchmark_anomaly', config, checkpoint, '--data-root',
+                 data_root, '--work-dir', tmp_path / 'work', '--datasets',
+                 'road_anomaly21')
+    run_tool(*arguments, '--scorers', 'rba')
+    capsys.readouterr()
+    for change, said in (
+            (('--scorers', 'rba', 'energy:temperature=0.5'),
+             "scorers: ['-sum_c tanh(S_c)'] -> "),
+            (('--scorers', 'rba', '--cfg-options',
+              'model.test_cfg.window_weight=hann'), 'model: '),
+            (('--scorers', 'rba', '--amp'), "'fp16': True")):
+        assert count_forwards(
+            lambda change=change: run_tool(*arguments, *change)) == 10
+        output = capsys.readouterr().out
+        assert 'road_anomaly21 is run again, for this changed' in output
+        assert said in output
+    content = torch.load(checkpoint)
+    torch.save(dict(content, meta={}), checkpoint)
+    assert count_forwards(
+        lambda: run_tool(*arguments, '--scorers', 'rba', '--amp')) == 10
+    assert 'checkpoint_sha256: ' in capsys.readouterr().out
+
+
+def test_benchmark__says_that_a_set_without_broken_images_is_partial(
+        config, checkpoint, data_root, tmp_path, run_tool):
+    broken = data_root / 'RoadAnomaly21/images/7.png'
+    broken.write_bytes(broken.read_bytes()[:-40])
+    run_tool('benchmark_anomaly', config, checkpoint, '--data-root',
+             data_root, '--work-dir', tmp_path / 'work', '--datasets',
+             'road_anomaly21', '--scorers', 'rba', '--skip-broken')
+    results = json.loads((tmp_path / 'work/results.json').read_text())
+    found = results['datasets']['road_anomaly21']
+    assert found['num_images'] == 9
+    assert "left out: ['7']" in found['facts']['partial']
+    text = (tmp_path / 'work/results.md').read_text()
+    assert 'RoadAnomaly21 val (partial) AuPRC' in text
+    lines = list(csv.DictReader((tmp_path / 'work/results.csv').open()))
+    assert '7' in lines[0]['partial']
+
+
+def test_benchmark__heat_maps_give_the_numbers_of_the_run(
+        config, checkpoint, data_root, tmp_path, run_tool):
+    pytest.importorskip('h5py')
+    run_tool('benchmark_anomaly', config, checkpoint, '--data-root',
+             data_root, '--work-dir', tmp_path / 'work', '--datasets',
+             'road_anomaly21', '--scorers', 'rba', 'msp',
+             '--save-heatmaps', tmp_path / 'maps')
+    run = json.loads(
+        (tmp_path / 'work/road_anomaly21/run.json').read_text())['metrics']
+    for scorer in ('rba', 'msp'):
+        folder = tmp_path / 'maps/anomaly_p' / f'random_{scorer}'
+        counted = ScoreHistogram()
+        for path in (folder / 'RoadAnomaly21').glob('*.hdf5'):
+            label = np.asarray(Image.open(
+                data_root / f'RoadAnomaly21/labels_masks/{path.stem}.png'))
+            counted.update(read_heatmap(path), label, str(path))
+        values = rank_pixels(counted.to_counts()).values
+        for metric, value in values.items():
+            assert value == run[f'float16/{scorer}/{metric}']
+            assert value == pytest.approx(
+                run[f'anomaly/{scorer}/{metric}'], abs=1.)
+
+
+def test_benchmark__components_and_confidence_intervals(
+        config, checkpoint, data_root, tmp_path, run_tool):
+    run_tool('benchmark_anomaly', config, checkpoint, '--data-root',
+             data_root, '--work-dir', tmp_path / 'work', '--datasets',
+             'road_anomaly21', '--scorers', 'rba', '--components',
+             '--bootstrap', '20')
+    results = json.loads((tmp_path / 'work/results.json').read_text())
+    found = results['datasets']['road_anomaly21']
+    assert found['bootstrap']['replicates'] == 20
+    low, high = found['scorers']['rba']['intervals']['AuPRC']
+    assert low <= found['scorers']['rba']['values']['AuPRC'] <= high
+    assert set(found['scorers']['rba']['components']) >= {
+        'sIoU_gt', 'PPV', 'F1_mean'}
+    assert 'RoadAnomaly21 val F1_mean' in (
+        tmp_path / 'work/results.md').read_text()
+
+
+def test_benchmark__needs_a_pipeline_that_checks_labels(
+        tiny_eomt_config, checkpoint, data_root, run_tool):
+    with pytest.raises(ValueError, match='must load labels by '
+                       'LoadCheckedAnnotations'):
+        run_tool('benchmark_anomaly', tiny_eomt_config, checkpoint,
+                 '--data-root', data_root)
+
+
+def test_benchmark__needs_a_checkpoint_that_is_there(
+        config, data_root, run_tool):
+    with pytest.raises(FileNotFoundError,
+                       match='there is no checkpoint no.pth'):
+        run_tool('benchmark_anomaly', config, 'no.pth', '--data-root',
+                 data_root)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(('127.0.0.1', 0))
+        return listener.getsockname()[1]
+
+
+def test_benchmark__two_processes_agree_with_one(
+        config, checkpoint, tmp_path, run_tool, start_tool, monkeypatch):
+    # 3 images, so that one of the two processes is given one twice
+    root = tmp_path / 'benchmarks'
+    write_own_set(root / 'mine', 3)
+    monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '')
+    monkeypatch.setenv('PORT', str(free_port()))
+    process = start_tool(
+        'dist_benchmark.sh', config, checkpoint, 2, '--data-root', root,
+        '--work-dir', tmp_path / 'two', '--save-heatmaps', tmp_path / 'maps')
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    run_tool('benchmark_anomaly', config, checkpoint, '--data-root', root,
+             '--work-dir', tmp_path / 'one')
+
+    one, two = (
+        json.loads((tmp_path / name / 'results.json').read_text())[
+            'datasets']['mine'] for name in ('one', 'two'))
+    assert one['num_images'] == 3
+    assert list(one['scorers']) == ALL_SCORERS
+    assert two['scorers'] == one['scorers']
+    assert len(list((tmp_path / 'maps').rglob('*.hdf5'))) == 3 * 8
+
+
+def write_own_set(folder: Path, count: int) -> None:
+    """Write what make_static_benchmark.py would."""
+    write_benchmark(folder, count, seed=3)
+    (folder / 'labels_masks').rename(folder / 'annotations')
+    for path in (folder / 'annotations').iterdir():
+        label = np.asarray(Image.open(path))
+        stored = np.select([label == 0, label == 1], [253, 254], 255)
+        Image.fromarray(stored.astype(np.uint8)).save(path)
+    names = [f'{index}.png' for index in range(count)]
+    (folder / 'manifest.json').write_text(json.dumps(dict(
+        classes=['dark', 'bright', 'other'], palette=[[0, 0, 0]] * 3,
+        images=[dict(image=f'images/{name}', annotation=f'annotations/{name}')
+                for name in names])))

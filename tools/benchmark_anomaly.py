@@ -1,0 +1,260 @@
+"""Evaluate a checkpoint on every benchmark, with every scorer, in one pass.
+
+A dataset that was finished before is not run again, so the command can be
+stopped and given again. Tables, curves and results.json are written anew
+after each dataset.
+"""
+import argparse
+import copy
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.logging import print_log
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
+
+from mmseg_anomaly.benchmarking import (
+    FinishedRun,
+    Report,
+    changed_settings,
+    load_run,
+    save_run,
+    write_report,
+)
+from mmseg_anomaly.benchmarking.provenance import digest, versions
+from mmseg_anomaly.benchmarking.report import markdown_text
+from mmseg_anomaly.benchmarking.runs import SUMMARY_NAME, discard_run
+from mmseg_anomaly.datasets.benchmarks import (
+    BENCHMARKS,
+    find_benchmarks,
+    get_benchmark,
+)
+from mmseg_anomaly.engine import command_line
+from mmseg_anomaly.evaluation.heatmap_files import (
+    rounding_losses,
+    rounding_warnings,
+)
+from mmseg_anomaly.evaluation.operating_point import sha256_of
+from mmseg_anomaly.models.scorer_choice import (
+    fitting_scorers,
+    formula,
+    parse_scorer,
+    scorer_name,
+)
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('config', help='config of the model and its test '
+                        'pipeline')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument(
+        '--data-root', required=True, help='the folder of the datasets')
+    parser.add_argument(
+        '--datasets', nargs='+', metavar='NAME',
+        help='default: all that are there')
+    parser.add_argument(
+        '--scorers', nargs='+', metavar='NAME[:SETTING=VALUE]',
+        help='e.g. rba softmax_msp:temperature=2; default: all that fit the '
+        'model')
+    parser.add_argument(
+        '--work-dir', help='the dir to save results to')
+    parser.add_argument(
+        '--components', action='store_true',
+        help='also match whole objects, as SegmentMeIfYouCan does')
+    parser.add_argument(
+        '--bootstrap', type=int, default=0, metavar='N',
+        help='confidence intervals from N draws of the images')
+    parser.add_argument(
+        '--save-heatmaps', metavar='DIR',
+        help='the dir to save the maps to, as SegmentMeIfYouCan reads them')
+    parser.add_argument(
+        '--skip-broken', action='store_true',
+        help='leave broken images of the benchmarks out, and call their '
+        'numbers partial')
+    command_line.add_common_arguments(parser)
+    return parser.parse_args()
+
+
+def choose_scorers(cfg: Config, names: list[str] | None) -> list[str | dict]:
+    """Return entries of ``test_cfg.scorer``: those asked for, or all."""
+    if names:
+        return [parse_scorer(name) for name in names]
+    head = MODELS.get(cfg.model.decode_head.type)
+    return fitting_scorers(
+        getattr(head, 'is_mask_classifier', False),
+        getattr(head, 'evidence_names', ('seg_logits', )))
+
+
+def test_pipeline(cfg: Config) -> list[dict]:
+    """Return the config's pipeline of images with labels.
+
+    Raises:
+        ValueError: If it does not check the labels it loads.
+    """
+    pipeline = cfg.test_dataloader.dataset.get('pipeline')
+    if pipeline is None:
+        pipeline = cfg.test_pipeline
+    kinds = [step['type'] for step in pipeline]
+    if 'LoadCheckedAnnotations' not in kinds:
+        raise ValueError(
+            'the test pipeline of the config must load labels by '
+            'LoadCheckedAnnotations, which refuses labels of another '
+            f'convention, got {kinds}; put it in the place of '
+            'LoadAnnotations, with the `num_classes` of the model')
+    return pipeline
+
+
+def evaluators(args: argparse.Namespace, name: str,
+               summary_path: Path) -> list[dict]:
+    """Return the metrics of one dataset."""
+    metrics = [dict(type='AnomalyMetric', summary_path=str(summary_path))]
+    if args.bootstrap:
+        metrics[0]['bootstrap'] = dict(replicates=args.bootstrap)
+    if args.components:
+        metrics.append(dict(
+            type='ComponentMetric', track=get_benchmark(name).track))
+    if args.save_heatmaps:
+        metrics.append(dict(type='Float16AnomalyMetric'))
+    return metrics
+
+
+def dataset_config(cfg: Config, name: str, found: dict,
+                   args: argparse.Namespace) -> Config:
+    """Return the config that tests the model on one dataset."""
+    cfg = copy.deepcopy(cfg)
+    folder = Path(cfg.work_dir, name)
+    dataset = dict(found, pipeline=test_pipeline(cfg))
+    if args.skip_broken and name in BENCHMARKS:
+        dataset['skip_broken'] = True
+    cfg.test_dataloader = dict(
+        batch_size=1,
+        num_workers=cfg.test_dataloader.get('num_workers', 0),
+        sampler=dict(type='DefaultSampler', shuffle=False),
+        dataset=dataset)
+    cfg.test_evaluator = evaluators(args, name, folder / SUMMARY_NAME)
+    cfg.work_dir = str(folder)
+    if args.save_heatmaps:
+        cfg.custom_hooks = [*cfg.get('custom_hooks', ()), dict(
+            type='HeatmapHook', output_dir=args.save_heatmaps,
+            method=Path(args.checkpoint).stem)]
+    if cfg.get('visualizer') is not None:
+        cfg.visualizer.name = name  # MMEngine keeps one instance of a name
+    return cfg
+
+
+def settings_of(cfg: Config, checkpoint_sha256: str) -> dict:
+    """Return what the numbers of a dataset depend on."""
+    hooks = [hook for hook in cfg.get('custom_hooks', ())
+             if hook['type'] == 'HeatmapHook']
+    metrics = [{key: value for key, value in metric.items()
+                if key != 'summary_path'} for metric in cfg.test_evaluator]
+    return dict(
+        checkpoint_sha256=checkpoint_sha256,
+        scorers=[formula(scorer) for scorer in cfg.model.test_cfg.scorer],
+        model=digest(cfg.model.to_dict()),
+        dataset=digest(cfg.test_dataloader.dataset.to_dict()),
+        metrics=metrics, heatmaps=hooks, test_cfg=cfg.test_cfg.to_dict(),
+        versions=versions())
+
+
+def find_finished(folder: Path, settings: dict) -> FinishedRun | None:
+    """Return the run of a dataset if it need not be run again."""
+    run = load_run(folder)
+    changes = [] if run is None else changed_settings(run, settings)
+    if changes:
+        print_log(f'{folder.name} is run again, for this changed: '
+                  f'{"; ".join(changes)}', 'current', logging.WARNING)
+    elif run is not None:
+        print_log(f'{folder.name} was finished before and is not run again',
+                  'current')
+    return None if changes else run
+
+
+def evaluate(cfg: Config, settings: dict) -> None:
+    """Test the model on one dataset and keep what was found."""
+    folder = Path(cfg.work_dir)
+    runner = command_line.build_runner(cfg)
+    # The processes have met in here, so all know by now what is finished.
+    if runner.rank == 0:
+        discard_run(folder)
+    metrics = runner.test()
+    if runner.rank > 0:
+        return
+    for warning in rounding_warnings(rounding_losses(metrics)):
+        print_log(f'{folder.name}: {warning}', 'current', logging.WARNING)
+    meta = runner.test_dataloader.dataset.metainfo
+    facts = {key: meta.get(key, '') for key in ('split', 'layout', 'partial')}
+    save_run(folder, settings, metrics, facts)
+
+
+def prepare(args: argparse.Namespace) -> Config:
+    """Read the config and give its model the scorers.
+
+    Raises:
+        FileNotFoundError: If there is no such checkpoint.
+    """
+    if not Path(args.checkpoint).is_file():
+        raise FileNotFoundError(
+            f'there is no checkpoint {args.checkpoint}; give the path of a '
+            'local file')
+    cfg = command_line.load_config(args)
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    if args.work_dir is None:
+        cfg.work_dir = str(Path(cfg.work_dir) / 'benchmark')
+    cfg.load_from = args.checkpoint
+    cfg.resume = False
+    cfg.model.setdefault('test_cfg', {})
+    cfg.model.test_cfg.scorer = choose_scorers(cfg, args.scorers)
+    if args.amp:
+        command_line.enable_amp_inference(cfg)
+    return cfg
+
+
+def start_report(cfg: Config, args: argparse.Namespace,
+                 checkpoint_sha256: str, names: Iterable[str]) -> Report:
+    """Return a report without results."""
+    return Report(
+        model=dict(
+            config=args.config, checkpoint=Path(args.checkpoint).name,
+            checkpoint_sha256=checkpoint_sha256,
+            precision='mixed' if args.amp else 'float32'),
+        versions=versions(),
+        formulas={scorer_name(scorer): formula(scorer)
+                  for scorer in cfg.model.test_cfg.scorer},
+        titles={name: get_benchmark(name).title for name in names},
+        runs=[])
+
+
+def main() -> None:
+    args = parse_args()
+    cfg = prepare(args)
+    work_dir = Path(cfg.work_dir)
+    checkpoint_sha256 = sha256_of(args.checkpoint)
+    configs = {
+        name: dataset_config(cfg, name, found, args)
+        for name, found in find_benchmarks(
+            args.data_root, args.datasets).items()
+    }
+    settings = {name: settings_of(each, checkpoint_sha256)
+                for name, each in configs.items()}
+    finished = {name: find_finished(work_dir / name, settings[name])
+                for name in configs}
+    report = start_report(cfg, args, checkpoint_sha256, configs)
+    for number, (name, each) in enumerate(configs.items(), 1):
+        if finished[name] is None:
+            print_log(f'dataset {number} of {len(configs)}: {name}',
+                      'current')
+            evaluate(each, settings[name])
+        if command_line.is_first_process(args.launcher):
+            report.runs.append(finished[name] or load_run(work_dir / name))
+            write_report(report, work_dir)
+    if command_line.is_first_process(args.launcher):
+        print_log(f'{work_dir / "results.md"}\n\n{markdown_text(report)}',
+                  'current')
+
+
+if __name__ == '__main__':
+    main()
