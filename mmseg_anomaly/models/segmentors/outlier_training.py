@@ -2,7 +2,7 @@
 
 Shape letters: B images, K classes, H, W the label.
 """
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import torch
 from mmengine.structures import PixelData
@@ -100,10 +100,14 @@ def decode_losses(head: nn.Module, feats: Sequence[Tensor],
     return head.loss_by_feat(seg_logits, samples), seg_logits
 
 
-def outlier_losses(losses: Iterable[nn.Module], seg_logits: Tensor,
+def outlier_losses(losses: Collection[nn.Module], seg_logits: Tensor,
                    anomaly_label: Tensor,
                    align_corners: bool) -> dict[str, Tensor]:
     """Call every outlier loss on logits enlarged to the label.
+
+    A loss that declares ``enlarges_scores = True`` gets the logits as they
+    are, unless corners are aligned: enlarged, they are the largest thing
+    that outlier losses keep for backward.
 
     Args:
         losses: Called as ``loss(seg_logits, anomaly_label)``.
@@ -114,13 +118,18 @@ def outlier_losses(losses: Iterable[nn.Module], seg_logits: Tensor,
     Returns:
         ``outlier.<loss_name>`` -> scalar.
     """
-    seg_logits = resize(
+    as_they_are = [
+        not align_corners and getattr(loss, 'enlarges_scores', False)
+        for loss in losses
+    ]
+    enlarged = seg_logits if all(as_they_are) else resize(
         seg_logits,
         size=anomaly_label.shape[1:],
         mode='bilinear',
         align_corners=align_corners,
         warning=False)  # (B, K, H, W)
     return {
-        f'outlier.{loss.loss_name}': loss(seg_logits, anomaly_label)
-        for loss in losses
+        f'outlier.{loss.loss_name}': loss(
+            seg_logits if small else enlarged, anomaly_label)
+        for loss, small in zip(losses, as_they_are, strict=True)
     }
