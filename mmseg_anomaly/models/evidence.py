@@ -4,7 +4,7 @@ Shape letters: B images, Q queries, K classes, h' w' pixels of a mask, H W
 pixels of the image.
 """
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -26,7 +26,8 @@ class Prediction(NamedTuple):
 
 def semantic_evidence(
         prediction: Prediction,
-        size: Sequence[int] | None = None) -> dict[str, Tensor]:
+        size: Sequence[int] | None = None,
+        extra: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
     """Turn masks and classes of queries into evidence per pixel.
 
     With m the mask logits and p = softmax(class logits) over K classes and
@@ -40,21 +41,25 @@ def semantic_evidence(
         prediction: Masks and classes.
         size: (H, W) to which the mask logits are enlarged (bilinear) before
             the sigmoid, or None to keep theirs.
+        extra: Further values w_q (B, Q) of the queries by name.
 
     Returns:
-        ``seg_logits`` (B, K, H, W), ``eam`` and ``no_object`` (B, 1, H, W).
+        ``seg_logits`` (B, K, H, W), ``eam`` and ``no_object`` (B, 1, H, W),
+        and sum_q sigmoid(m_q) w_q (B, 1, H, W) for each name of ``extra``.
 
     Source: Cheng et al., Per-Pixel Classification is Not All You Need,
     section 3.4 (S); Grcic et al., On Advantages of Mask-level Recognition
     for Outlier-aware Segmentation, 2023 (eam).
     """
+    extra = extra or {}
     with torch.autocast(prediction.mask_logits.device.type, enabled=False):
         mask_logits = prediction.mask_logits.float()
         probs = prediction.class_logits.float().softmax(dim=-1)
         known_probs, no_object = probs[..., :-1], probs[..., -1:]
         weights = torch.cat(
-            [known_probs, known_probs.amax(-1, keepdim=True), no_object],
-            dim=-1)  # (B, Q, K + 2)
+            [known_probs, known_probs.amax(-1, keepdim=True), no_object,
+             *(values.float()[..., None] for values in extra.values())],
+            dim=-1)  # (B, Q, K + 2 + len(extra))
         if size is None:
             evidence = torch.einsum('bqc,bqhw->bchw', weights,
                                     mask_logits.sigmoid())
@@ -63,9 +68,9 @@ def semantic_evidence(
                 (len(weights), weights.shape[2], *size))
             for image, masks in enumerate(mask_logits):
                 _fill_enlarged(evidence[image], weights[image], masks)
-    num_classes = known_probs.shape[-1]
-    seg_logits, eam, no_object = evidence.split([num_classes, 1, 1], dim=1)
-    return dict(seg_logits=seg_logits, eam=eam, no_object=no_object)
+    names = ['seg_logits', 'eam', 'no_object', *extra]
+    sizes = [known_probs.shape[-1], *[1] * (len(names) - 1)]
+    return dict(zip(names, evidence.split(sizes, dim=1), strict=True))
 
 
 def _fill_enlarged(evidence: Tensor, weights: Tensor,

@@ -3,7 +3,8 @@ import ast
 from collections.abc import Collection
 
 # In the order tables list them; S are the evidence `seg_logits`, T is the
-# temperature, m and p are masks and class probabilities of queries.
+# temperature, m and p are masks and class probabilities of queries, d their
+# distances to classes and v the probability that they are objects.
 FORMULAS = {
     'msp': '1 - max_c S_c',
     'softmax_msp': '1 - max_c softmax(S / T)_c',
@@ -13,10 +14,15 @@ FORMULAS = {
     'energy': '-T logsumexp_c(S_c / T)',
     'rba': '-sum_c tanh(S_c)',
     'eam': '1 - sum_q sigmoid(m_q) max_{c<=K} p_qc',
+    'min_distance': '2 - sum_q sigmoid(m_q) v_q (2 - min_{c<=K} d_qc)',
     'pixel_head': 'softmax(L_normal, L_anomaly)_anomaly'
 }
 MASK_CLASSIFIERS_ONLY = ('msp', 'sum_entropy', 'rba')
-EVIDENCE = {'eam': 'eam', 'pixel_head': 'pixel_head'}
+EVIDENCE = {
+    'eam': 'eam',
+    'min_distance': 'closeness',
+    'pixel_head': 'pixel_head'
+}
 
 
 def fitting_scorers(is_mask_classifier: bool,

@@ -193,6 +193,31 @@ def eam(evidence: Evidence) -> Tensor:
 
 
 @TASK_UTILS.register_module()
+def min_distance(evidence: Evidence) -> Tensor:
+    """Return ``2 - sum_q sigmoid(m_q) * v_q * (2 - min_{c<=K} d_qc)``.
+
+    With d the distances of ``IsoMaxPlusClassifier`` in [0, 2] and v_q the
+    probability that query q is an object: where one query owns a pixel its
+    distance to the nearest class, where none does the largest distance.
+
+    Args:
+        evidence: Holds ``closeness`` (B, 1, H, W), the sum above.
+
+    Returns:
+        (B, 1, H, W), at most 2; below 0 where several queries close to a
+        class claim a pixel.
+
+    Raises:
+        ValueError: If the head offers no ``closeness`` evidence.
+
+    Source: the minimum distance score of Macedo and Ludermir, Enhanced
+    Isotropy Maximization Loss, arXiv 2105.14399, for one feature an image;
+    the way from queries to pixels is ours.
+    """
+    return 2 - _part(evidence, 'closeness', 'min_distance')
+
+
+@TASK_UTILS.register_module()
 def pixel_head(evidence: Evidence) -> Tensor:
     """Return the probability of an anomaly that ``PixelAnomalyHead`` gives.
 

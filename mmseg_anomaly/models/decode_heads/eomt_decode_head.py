@@ -58,6 +58,9 @@ class EoMTDecodeHead(BaseModule):
         num_joint_blocks: How many of the last blocks run here.
         num_classes: Number of classes K, without no-object.
         num_queries: Number of queries Q.
+        class_head: Config of a module such as ``IsoMaxPlusClassifier``,
+            built with ``in_features`` and ``out_features``; it may add to
+            the evidence and to the criterion. None is a linear layer.
         criterion: Loss of masks and classes, called with all predictions.
         query_losses: Losses on the class logits (B, Q, K + 1) of every
             prediction, such as ``EIMLoss``.
@@ -89,6 +92,7 @@ class EoMTDecodeHead(BaseModule):
                  num_joint_blocks: int = 3,
                  num_classes: int = 19,
                  num_queries: int = 100,
+                 class_head: dict | None = None,
                  criterion: dict | None = None,
                  query_losses: Sequence[dict] = (),
                  pretrained: str | bool | None = None,
@@ -116,12 +120,17 @@ class EoMTDecodeHead(BaseModule):
         if self.rotary is not None:
             prepend_tokens(self.blocks, num_queries)
         self.queries = nn.Embedding(num_queries, dim)
-        self.class_head = nn.Linear(dim, num_classes + 1)
+        sizes = dict(in_features=dim, out_features=num_classes + 1)
+        self.class_head = (
+            MODELS.build({**class_head, **sizes}) if class_head
+            else nn.Linear(**sizes))
+        self.evidence_names += getattr(self.class_head, 'evidence_names', ())
         self.mask_head = make_mask_head(dim)
         self.upscale = make_upscaling(dim, patch_size)
         self.criterion = MODELS.build({
             'type': 'MaskClassificationLoss',
             'num_classes': num_classes,
+            **getattr(self.class_head, 'criterion_args', {}),
             **(criterion or {})
         })
         self.query_losses = nn.ModuleList(
@@ -278,9 +287,13 @@ class EoMTDecodeHead(BaseModule):
 
         Returns:
             ``seg_logits`` (B, K, H, W), ``eam`` (B, 1, H, W) and
-            ``no_object`` (B, 1, H, W), see :func:`semantic_evidence`.
+            ``no_object`` (B, 1, H, W), see :func:`semantic_evidence`, and
+            what the class head adds.
         """
-        return semantic_evidence(self(inputs)[-1], self.input_size(inputs))
+        prediction = self(inputs)[-1]
+        measure = getattr(self.class_head, 'query_evidence', None)
+        extra = measure and measure(prediction.class_logits)
+        return semantic_evidence(prediction, self.input_size(inputs), extra)
 
     def input_size(self, inputs: tuple[Tensor, Tensor]) -> tuple[int, int]:
         """(H, W) of the images that the inputs of this head come from."""

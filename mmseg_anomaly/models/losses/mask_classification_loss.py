@@ -69,6 +69,8 @@ class MaskClassificationLoss(nn.Module):
         dice_weight: Weight of the dice loss, also in matching.
         class_weight: Weight of the class loss, also in matching.
         no_object_weight: Weight of "no object" within the class loss.
+        class_logit_scale: Factor of the class logits in the class loss, not
+            in matching; the entropic scale of IsoMax+.
 
     Raises:
         ValueError: If a number of points or a ratio is out of range.
@@ -92,7 +94,8 @@ class MaskClassificationLoss(nn.Module):
                  mask_weight: float = 5.0,
                  dice_weight: float = 5.0,
                  class_weight: float = 2.0,
-                 no_object_weight: float = 0.1) -> None:
+                 no_object_weight: float = 0.1,
+                 class_logit_scale: float = 1.0) -> None:
         super().__init__()
         if num_match_points is None:
             num_match_points = num_points
@@ -106,6 +109,7 @@ class MaskClassificationLoss(nn.Module):
         self.mask_weight = mask_weight
         self.dice_weight = dice_weight
         self.class_weight = class_weight
+        self.class_logit_scale = class_logit_scale
         empty_weight = torch.ones(num_classes + 1)
         empty_weight[-1] = no_object_weight
         self.register_buffer('empty_weight', empty_weight, persistent=False)
@@ -252,7 +256,8 @@ class MaskClassificationLoss(nn.Module):
         wanted[pairs.images, pairs.queries] = targets.class_labels[
             pairs.images, pairs.columns]
         return F.cross_entropy(
-            class_logits.flatten(0, 1), wanted.flatten(), self.empty_weight)
+            self.class_logit_scale * class_logits.flatten(0, 1),
+            wanted.flatten(), self.empty_weight)
 
 
 def _sample_shared(mask_logits: Tensor, points: Tensor) -> Tensor:
