@@ -1,10 +1,15 @@
 """Metrics."""
 from .anomaly_metric import AnomalyMetric
+from .component_metric import ComponentMetric
+from .components import ComponentMetrics, component_metrics, match_components
+from .ranking_curves import RankingCurves, ranking_curves
 from .ranking_metrics import RankingMetrics, rank_pixels
 from .score_histogram import ScoreCounts, ScoreHistogram
 from .semantic_iou_metric import SemanticIoUMetric
 
 __all__ = [
-    'AnomalyMetric', 'RankingMetrics', 'ScoreCounts', 'ScoreHistogram',
-    'SemanticIoUMetric', 'rank_pixels'
+    'AnomalyMetric', 'ComponentMetric', 'ComponentMetrics',
+    'RankingCurves', 'RankingMetrics', 'ScoreCounts',
+    'ScoreHistogram', 'SemanticIoUMetric',
+    'component_metrics', 'match_components', 'rank_pixels', 'ranking_curves'
 ]

@@ -169,7 +169,7 @@ def _collapse(thresholds: np.ndarray, hits: np.ndarray,
     own. The curve starts at (0, 0).
     """
     last = np.flatnonzero(thresholds[:-1] != thresholds[1:])
-    kept = np.concatenate([[0], last, [thresholds.size - 1]])
+    kept = np.unique(np.concatenate([[0], last, [thresholds.size - 1]]))
     thresholds, hits, alarms = (x[kept] for x in (thresholds, hits, alarms))
     if hits[0] or alarms[0]:
         thresholds = np.append(thresholds[0] + 1, thresholds)
@@ -187,7 +187,7 @@ def _values(thresholds: np.ndarray, hits: np.ndarray,
     best = int(np.argmax(f1))
     results = (np.sum(np.diff(recall) * precision[1:]),
                fpr[np.searchsorted(recall, _RECALL)],
-               np.trapezoid(recall, fpr), f1[best])
+               np.sum(np.diff(fpr) * (recall[1:] + recall[:-1]) / 2), f1[best])
     values = {name: 100 * float(value)
               for name, value in zip(METRIC_NAMES, results, strict=True)}
     return values, float(thresholds[best])
