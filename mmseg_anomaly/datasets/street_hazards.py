@@ -56,9 +56,15 @@ class StreetHazardsDataset(AnomalyDataset):
         '{part}/images/{split}', '{part}/annotations/{split}',
         has_scenes=True, names_are_unique=False))
     SPLITS = dict(
-        test=Split(1500, (('part', 'test'), ('split', 'test'))),
-        train=Split(5125, (('part', 'train'), ('split', 'training'))),
-        val=Split(1031, (('part', 'train'), ('split', 'validation'))))
+        test=Split(
+            1500, (('part', 'test'), ('split', 'test')),
+            images_without_anomaly=0),
+        train=Split(
+            5125, (('part', 'train'), ('split', 'training')),
+            images_without_anomaly=5125),
+        val=Split(
+            1031, (('part', 'train'), ('split', 'validation')),
+            images_without_anomaly=1031))
     RAW_LABEL_MAP = {
         0: IGNORE_INDEX,
         **{raw_id + 1: raw_id for raw_id in range(len(_CLASSES))},
