@@ -1,4 +1,5 @@
 """Every config builds what it names, without data and without weights."""
+import functools
 import inspect
 import json
 from pathlib import Path
@@ -68,6 +69,9 @@ def load_config(monkeypatch, tmp_path):
     # The values do not matter, and a large ViT takes seconds to draw them.
     for name in ('uniform_', 'normal_', 'erfinv_'):
         monkeypatch.setattr(torch.Tensor, name, lambda x, *_, **__: x)
+    # mmpretrain reads its values while it builds, which meta tensors lack
+    monkeypatch.setattr(
+        torch, 'linspace', functools.partial(torch.linspace, device='cpu'))
     return lambda name: Config.fromfile(CONFIG_DIR / name)
 
 

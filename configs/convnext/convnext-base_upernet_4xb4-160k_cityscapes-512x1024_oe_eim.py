@@ -1,0 +1,13 @@
+_base_ = [
+    './convnext-base_upernet_4xb4-160k_cityscapes-512x1024.py',
+    '../_base_/datasets/coco_outliers.py',
+]
+
+model = dict(outlier_losses=[
+    dict(type='EIMLoss', temperature=1.0, loss_weight=0.1)
+])
+train_pipeline = [
+    *_base_.train_pipeline[:2], _base_.outlier_paste,
+    *_base_.train_pipeline[2:]
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

@@ -1,0 +1,13 @@
+_base_ = [
+    './vit-base-p14-dinov2_linear_4xb4-160k_cityscapes-518x1036.py',
+    '../_base_/datasets/coco_outliers.py',
+]
+
+model = dict(outlier_losses=[
+    dict(type='EIMLoss', temperature=1.0, loss_weight=0.1)
+])
+train_pipeline = [
+    *_base_.train_pipeline[:2], _base_.outlier_paste,
+    *_base_.train_pipeline[2:]
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
