@@ -27,7 +27,7 @@ from .rank_gather import merge_over_ranks
 from .result_table import component_table
 from .score_histogram import IGNORE_LABEL
 from .scored_sample import anomaly_label, anomaly_maps, image_name
-from .scorer_tally import ScorerTally, TallyOptions, build_pixels
+from .scorer_tally import ScorerTally, TallyOptions
 
 METRIC_NAMES = ('sIoU', 'PPV', 'F1')
 
@@ -97,7 +97,6 @@ class ComponentMetric(BaseMetric):
         if track not in TRACKS:
             raise ValueError(f'`track` must be one of {tuple(TRACKS)}, got '
                              f'{track!r}')
-        build_pixels(protocol)  # stops at an unknown one
         self.min_sizes = TRACKS[track]
         self.track = track
         self.scorers = None if scorers is None else tuple(scorers)

@@ -22,11 +22,19 @@ class TallyOptions:
         protocol: One of ``PROTOCOLS``.
         bootstrap: How to resample images, or None.
         per_image: Whether to keep a row for each image.
+
+    Raises:
+        ValueError: If there is no such protocol.
     """
 
     protocol: str = 'exact'
     bootstrap: Bootstrap | None = None
     per_image: bool = False
+
+    def __post_init__(self) -> None:
+        if self.protocol not in PROTOCOLS:
+            raise ValueError(f'`protocol` must be one of {PROTOCOLS}, got '
+                             f'{self.protocol!r}')
 
 
 class ScorerTally:
@@ -34,7 +42,7 @@ class ScorerTally:
 
     def __init__(self, options: TallyOptions) -> None:
         self._options = options
-        self._pixels = build_pixels(options.protocol)
+        self._pixels = _build_pixels(options.protocol)
         self._images = ImageCounts() if options.bootstrap else None
         self._rows: list[dict] = []
 
@@ -98,15 +106,7 @@ class ScorerTally:
         return ScorerReport(ranking, curves, intervals, rows)
 
 
-def build_pixels(protocol: str) -> ExactPixels | SmiycPixels:
-    """Return the counter of a protocol.
-
-    Raises:
-        ValueError: If there is no such protocol.
-    """
-    if protocol not in PROTOCOLS:
-        raise ValueError(f'`protocol` must be one of {PROTOCOLS}, got '
-                         f'{protocol!r}')
+def _build_pixels(protocol: str) -> ExactPixels | SmiycPixels:
     if protocol == 'exact':
         return ExactPixels()
     return SmiycPixels(float16=protocol == 'smiyc_float16')

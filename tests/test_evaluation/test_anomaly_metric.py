@@ -4,6 +4,7 @@ import math
 import os
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,8 @@ from torch.utils.data import Dataset
 
 import mmseg_anomaly  # noqa: F401
 from mmseg_anomaly.evaluation import AnomalyMetric, score_histogram
+from mmseg_anomaly.evaluation.scored_sample import anomaly_label
+from mmseg_anomaly.evaluation.smiyc_pixels import SmiycPixels
 
 NAMES = ('AuPRC', 'FPR95', 'AUROC', 'F1', 'F1_threshold')
 
@@ -192,6 +195,59 @@ def test_summary_path__of_no_image_has_no_scorer(tmp_path):
     assert json.loads(path.read_text())['scorers'] == {}
 
 
+def _summary(samples, path, **kwargs):
+    _evaluate(samples, summary_path=str(path), **kwargs)
+    return json.loads(path.read_text())
+
+
+def test_summary_path__has_rows_and_intervals_where_asked_for(tmp_path, log):
+    options = dict(replicates=20, level=.8, seed=1)
+    summary = _summary(_random_samples(4), tmp_path / 'a.json',
+                       bootstrap=options, per_image=True)
+    assert summary['bootstrap'] == options
+    for scorer in summary['scorers'].values():
+        rows = scorer['images']
+        assert [row['image'] for row in rows] == [
+            f'images/{index}.png' for index in range(4)
+        ]
+        assert sum(row['pixels'] for row in rows) == summary['num_pixels']
+        assert sum(row['positives'] for row in rows) == (
+            summary['num_positives'])
+        for name, (low, high) in scorer['intervals'].items():
+            assert 0 <= low < scorer['values'][name] < high <= 100
+    low, high = summary['scorers']['rba']['intervals']['AuPRC']
+    assert any(f'[{low:.2f}, {high:.2f}]' in message for message in log)
+
+
+def test_summary_path__rows_are_those_of_each_image_alone(tmp_path):
+    samples = _random_samples(2)
+    summary = _summary(samples, tmp_path / 'a.json', per_image=True)
+    for sample, row in zip(samples, summary['scorers']['rba']['images'],
+                           strict=True):
+        values = _evaluate([sample])
+        assert row['AuPRC'] == values['anomaly/AuPRC']
+        assert row['FPR95'] == values['anomaly/FPR95']
+
+
+@pytest.mark.parametrize('protocol', ['smiyc', 'smiyc_float16'])
+def test_protocol__gives_the_numbers_of_the_official_bins(protocol, tmp_path):
+    samples = _random_samples(3)
+    summary = _summary(samples, tmp_path / 'a.json', protocol=protocol)
+    assert summary['metric_protocol'] == protocol
+    pixels = SmiycPixels(protocol == 'smiyc_float16')
+    for index, sample in enumerate(samples):
+        label = anomaly_label(sample.to_dict(), {})
+        pixels.update(str(index), sample.pred_anomaly_map.data[0].numpy(),
+                      label)
+    ranking, _ = pixels.rank()
+    assert summary['scorers']['rba']['values'] == ranking.values
+    assert summary['scorers']['rba']['F1_threshold'] == ranking.threshold
+    exact = _evaluate(samples)
+    assert ranking.values['AuPRC'] != exact['anomaly/AuPRC']
+    assert ranking.values['AuPRC'] == pytest.approx(exact['anomaly/AuPRC'],
+                                                    abs=1)
+
+
 def test_process__names_the_image_with_nan():
     with pytest.raises(ValueError, match=r'NaN among .*images/road\.png'):
         _evaluate([_sample([1., math.nan], [254, 0])])
@@ -228,11 +284,30 @@ def test_process__scorers_may_not_change():
         ])
 
 
+def test_process__two_thousand_images_take_no_more_memory():
+    metric = AnomalyMetric()
+    samples = [sample.to_dict() for sample in _random_samples(10)]
+    held = []
+    for index in range(2000):
+        if index == 500:
+            tracemalloc.start()
+        if index % 500 == 499:
+            held.append(tracemalloc.get_traced_memory()[0])
+        metric.process(None, [samples[index % 10]])
+    tracemalloc.stop()
+    assert held[-1] - held[1] < 20_000  # 20 bytes an image
+    assert metric.evaluate(2000)['anomaly/AuPRC'] > 50
+
+
 def test_init__rejects_what_would_have_no_effect():
     with pytest.raises(ValueError, match='needs `output_dir`, got None'):
         AnomalyMetric(format_only=True)
     with pytest.raises(ValueError, match='`keep_results=False`'):
         AnomalyMetric('maps', keep_results=False)
+    with pytest.raises(ValueError, match='needs `summary_path`, got None'):
+        AnomalyMetric(per_image=True)
+    with pytest.raises(ValueError, match="must be one of .* got 'official'"):
+        AnomalyMetric(protocol='official')
     with pytest.raises(TypeError, match='ignor_index'):
         AnomalyMetric(ignor_index=0)
 
@@ -341,19 +416,27 @@ def _evaluate_as_rank(size, **kwargs):
     return metric.evaluate(size)
 
 
+def _summary_as_rank(size, protocol):
+    _evaluate_as_rank(size, protocol=protocol, per_image=True,
+                      summary_path='summary.json',
+                      bootstrap=dict(replicates=10))
+    torch.distributed.barrier()
+    return Path('summary.json').read_text()
+
+
 def _main():
     """Run as one rank of two; write what each setting gave."""
     rank = int(sys.argv[1])
     torch.distributed.init_process_group(
         'gloo', f'file://{Path.cwd()}/store', rank=rank, world_size=2)
-    score_histogram.MAX_DISTINCT = 600
     score_histogram.ScoreHistogram.__init__.__defaults__ = (600, )
     values = {
         str(size): [
             _evaluate_as_rank(size),
             _evaluate_as_rank(size, collect_device='gpu'),
             _evaluate_as_rank(size, collect_dir=str(Path.cwd() / 'parts'))
-        ]
+        ] + [_summary_as_rank(size, protocol)
+             for protocol in ('exact', 'smiyc')]
         for size in (1, 4, 5)
     }
     Path(f'{rank}.json').write_text(json.dumps(values))
@@ -373,7 +456,13 @@ def test_two_processes__give_the_numbers_of_one(tmp_path, monkeypatch):
         values = json.loads((tmp_path / f'{rank}.json').read_text())
         for size, settings in values.items():
             expected = _evaluate(_random_samples(int(size)))
-            assert settings == [expected] * 3
+            assert settings[:3] == [expected] * 3
+            for text, protocol in zip(settings[3:], ('exact', 'smiyc'),
+                                      strict=True):
+                path = tmp_path / 'one.json'
+                _summary(_random_samples(int(size)), path, protocol=protocol,
+                         per_image=True, bootstrap=dict(replicates=10))
+                assert text == path.read_text()
             assert len(expected) == 15
 
 
