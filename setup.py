@@ -17,10 +17,13 @@ def read_version() -> str:
 
 
 def read_requirements(name: str) -> list[str]:
-    """Lines of a requirements file that name a distribution."""
+    """Lines of a requirements file that name a distribution.
+
+    Other files that it includes by `-r` are not followed.
+    """
     lines = (ROOT / 'requirements' / f'{name}.txt').read_text().splitlines()
     lines = [line.partition('#')[0].strip() for line in lines]
-    return [line for line in lines if line]
+    return [line for line in lines if line and not line.startswith('-')]
 
 
 def add_mim_extension(package_dir: Path, link: bool) -> None:
@@ -88,7 +91,7 @@ if __name__ == '__main__':
             'dev': mminstall + optional + tests,
             'mminstall': mminstall,
             'optional': optional,
-            'tests': tests,
+            'tests': optional + tests,
         },
         cmdclass={'build_py': BuildWithMim},
         zip_safe=False)

@@ -2,7 +2,9 @@
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ FILES = ('setup.py', 'pyproject.toml', 'MANIFEST.in', 'LICENSE',
 
 @pytest.fixture
 def build(tmp_path):
-    """Runs a hook of setuptools on a copy of the project."""
+    """Runs a hook of setuptools on a copy of the project; gives its file."""
     for name in FILES:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, tmp_path / name)
@@ -22,12 +24,12 @@ def build(tmp_path):
     for name in ('__init__.py', 'version.py'):
         shutil.copy(ROOT / 'mmseg_anomaly' / name, tmp_path / 'mmseg_anomaly')
 
-    def run(hook: str) -> zipfile.ZipFile:
+    def run(hook: str, folder: Path = tmp_path) -> Path:
         code = f'from setuptools import build_meta as b; b.{hook}("out")'
-        subprocess.run([sys.executable, '-c', code], cwd=tmp_path, check=True,
+        subprocess.run([sys.executable, '-c', code], cwd=folder, check=True,
                        capture_output=True)
-        wheel, = (tmp_path / 'out').glob('mmseg_anomaly-*.whl')
-        return zipfile.ZipFile(wheel)
+        result, = (folder / 'out').glob('mmseg_anomaly-*')
+        return result
 
     return run
 
@@ -42,7 +44,7 @@ def test_editable__links_what_mim_looks_for(build, tmp_path):
 
 
 def test_wheel__carries_what_mim_looks_for(build, tmp_path):
-    with build('build_wheel') as wheel:
+    with zipfile.ZipFile(build('build_wheel')) as wheel:
         names = wheel.namelist()
         metadata = wheel.read(next(
             name for name in names if name.endswith('/METADATA'))).decode()
@@ -57,3 +59,30 @@ def test_wheel__carries_what_mim_looks_for(build, tmp_path):
     assert 'mmengine==0.10.7; extra == "all"' in metadata
     for extra in ('all', 'dev'):
         assert f'Provides-Extra: {extra}' in metadata
+
+
+def test_sdist__holds_what_the_wheel_is_built_from(build, tmp_path):
+    with zipfile.ZipFile(build('build_wheel')) as wheel:
+        expected = set(wheel.namelist())
+    shutil.rmtree(tmp_path / 'out')
+    with tarfile.open(build('build_sdist')) as sdist:
+        sdist.extractall(tmp_path / 'unpacked', filter='data')
+    source, = (tmp_path / 'unpacked').iterdir()
+    assert not (source / 'tests').exists()
+    with zipfile.ZipFile(build('build_wheel', source)) as wheel:
+        assert set(wheel.namelist()) == expected
+
+
+@pytest.mark.parametrize('folder', ['configs', 'tools'])
+def test_mim__finds_every_file_by_its_name_alone(folder):
+    names = Counter(path.name for path in (ROOT / folder).rglob('*.py')
+                    if '_base_' not in path.parts)
+    assert len(names) > 5
+    assert max(names.values()) == 1, names.most_common(3)
+
+
+def test_tests_extra__includes_what_tests_install():
+    """pip follows `-r` in a requirements file, setup.py does not."""
+    assert '-r optional.txt' in (
+        ROOT / 'requirements' / 'tests.txt').read_text().splitlines()
+    assert "'tests': optional + tests" in (ROOT / 'setup.py').read_text()
