@@ -1,0 +1,6 @@
+_base_ = './eomt_s_352x480_camvid_oe.py'
+
+# the rows of the closed-set model's class head become the prototypes
+model = dict(
+    decode_head=dict(class_head=dict(type='IsoMaxPlusClassifier')),
+    test_cfg=dict(scorer=['min_distance', *_base_.model.test_cfg.scorer]))
