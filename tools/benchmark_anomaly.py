@@ -32,11 +32,11 @@ from mmseg_anomaly.datasets.benchmarks import (
     get_benchmark,
 )
 from mmseg_anomaly.engine import command_line
-from mmseg_anomaly.evaluation.heatmap_files import (
-    rounding_losses,
-    rounding_warnings,
+from mmseg_anomaly.evaluation.operating_point import (
+    read_threshold,
+    sha256_of,
 )
-from mmseg_anomaly.evaluation.operating_point import sha256_of
+from mmseg_anomaly.evaluation.scorer_tally import PROTOCOLS
 from mmseg_anomaly.models.scorer_choice import (
     fitting_scorers,
     formula,
@@ -64,6 +64,17 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--components', action='store_true',
         help='also match whole objects, as SegmentMeIfYouCan does')
+    parser.add_argument(
+        '--threshold', metavar='FILE',
+        help='of choose_threshold.py, for the components; default: the best '
+        'F1 of the pixels of each dataset')
+    parser.add_argument(
+        '--protocol', choices=PROTOCOLS, default='exact',
+        help='how pixels are ranked; smiyc is what the official code prints '
+        '(default: %(default)s)')
+    parser.add_argument(
+        '--per-image', action='store_true',
+        help='also keep a row for each image in results.json')
     parser.add_argument(
         '--bootstrap', type=int, default=0, metavar='N',
         help='confidence intervals from N draws of the images')
@@ -110,14 +121,14 @@ def test_pipeline(cfg: Config) -> list[dict]:
 def evaluators(args: argparse.Namespace, name: str,
                summary_path: Path) -> list[dict]:
     """Return the metrics of one dataset."""
-    metrics = [dict(type='AnomalyMetric', summary_path=str(summary_path))]
-    if args.bootstrap:
-        metrics[0]['bootstrap'] = dict(replicates=args.bootstrap)
+    metrics = [dict(
+        type='AnomalyMetric', protocol=args.protocol,
+        per_image=args.per_image, summary_path=str(summary_path),
+        bootstrap=dict(replicates=args.bootstrap) if args.bootstrap else None)]
     if args.components:
         metrics.append(dict(
-            type='ComponentMetric', track=get_benchmark(name).track))
-    if args.save_heatmaps:
-        metrics.append(dict(type='Float16AnomalyMetric'))
+            type='ComponentMetric', track=get_benchmark(name).track,
+            threshold=args.threshold or 'best_f1', protocol=args.protocol))
     return metrics
 
 
@@ -137,11 +148,13 @@ def dataset_config(cfg: Config, name: str, found: dict,
     cfg.test_evaluator = evaluators(args, name, folder / SUMMARY_NAME)
     cfg.work_dir = str(folder)
     if args.save_heatmaps:
-        cfg.custom_hooks = [*cfg.get('custom_hooks', ()), dict(
-            type='HeatmapHook', output_dir=args.save_heatmaps,
-            method=Path(args.checkpoint).stem)]
+        command_line.enable_heatmaps(
+            cfg, args.save_heatmaps, Path(args.config).stem)
     if cfg.get('visualizer') is not None:
         cfg.visualizer.name = name  # MMEngine keeps one instance of a name
+    cfg.setdefault('default_hooks', {})
+    cfg.default_hooks.logger = dict(  # the smallest set has ten images
+        type='LoggerHook', interval=10, log_metric_by_epoch=False)
     return cfg
 
 
@@ -183,8 +196,7 @@ def evaluate(cfg: Config, settings: dict) -> None:
     metrics = runner.test()
     if runner.rank > 0:
         return
-    for warning in rounding_warnings(rounding_losses(metrics)):
-        print_log(f'{folder.name}: {warning}', 'current', logging.WARNING)
+    command_line.warn_of_rounding(metrics)
     meta = runner.test_dataloader.dataset.metainfo
     facts = {key: meta.get(key, '') for key in ('split', 'layout', 'partial')}
     save_run(folder, settings, metrics, facts)
@@ -195,11 +207,18 @@ def prepare(args: argparse.Namespace) -> Config:
 
     Raises:
         FileNotFoundError: If there is no such checkpoint.
+        ValueError: If a threshold is given that was chosen for another
+            checkpoint, or that nothing would use.
     """
     if not Path(args.checkpoint).is_file():
         raise FileNotFoundError(
             f'there is no checkpoint {args.checkpoint}; give the path of a '
             'local file')
+    if args.threshold is not None:
+        if not args.components:
+            raise ValueError('--threshold is what components are found '
+                             'above: add --components')
+        read_threshold(args.threshold, args.checkpoint)
     cfg = command_line.load_config(args)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     if args.work_dir is None:

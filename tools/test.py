@@ -1,5 +1,6 @@
 """Test a segmentor: metrics, and on demand predictions and pictures."""
 import argparse
+from pathlib import Path
 
 from mmengine.config import Config
 
@@ -20,6 +21,10 @@ def parse_args() -> argparse.Namespace:
         '--show-dir', help='the dir to save painted images to')
     parser.add_argument(
         '--wait-time', type=float, default=2, help='the interval of show (s)')
+    parser.add_argument(
+        '--save-heatmaps', metavar='DIR',
+        help='the dir to save the maps of all scorers to, as '
+        'SegmentMeIfYouCan reads them')
     parser.add_argument(
         '--tta', action='store_true', help='test time augmentation')
     command_line.add_common_arguments(parser)
@@ -88,7 +93,11 @@ def main() -> None:
         command_line.enable_amp_inference(cfg)
     if args.out is not None:
         save_predictions(cfg, args.out)
-    command_line.build_runner(cfg).test()
+    if args.save_heatmaps is not None:
+        command_line.enable_heatmaps(
+            cfg, args.save_heatmaps, Path(args.config).stem)
+    metrics = command_line.build_runner(cfg).test()
+    command_line.warn_of_rounding(metrics)
 
 
 if __name__ == '__main__':

@@ -13,8 +13,9 @@ from .runs import FinishedRun
 from .tables import Column, Table, to_latex, to_markdown
 
 PIXEL_METRICS = (('AuPRC', True), ('FPR95', False))
-COMPONENT_METRICS = (('sIoU_gt', True), ('PPV', True), ('F1_mean', True))
-COMPONENT_PREFIX = 'components'
+# F1* as papers call it, to tell it from the F1 of pixels
+COMPONENT_METRICS = {'sIoU': 'sIoU', 'PPV': 'PPV', 'F1*': 'F1'}
+COMPONENT_PREFIX = 'component'
 
 
 @dataclass(frozen=True)
@@ -54,17 +55,18 @@ def write_report(report: Report, folder: str | Path) -> None:
 
 def main_table(report: Report) -> Table:
     """Return the table papers print."""
-    columns, sources = [], []
+    columns, rows = [], [(scorer, []) for scorer in report.formulas]
     for run in report.runs:
-        metrics = [*PIXEL_METRICS, *(
-            COMPONENT_METRICS if _has_components(run) else ())]
-        for metric, larger_is_better in metrics:
-            columns.append(
-                Column(_title(report, run), metric, larger_is_better))
-            sources.append((run, metric))
-    rows = [(scorer, [_value(run, scorer, metric)
-                      for run, metric in sources])
-            for scorer in report.formulas]
+        title = _title(report, run)
+        columns += [Column(title, metric, larger_is_better)
+                    for metric, larger_is_better in PIXEL_METRICS]
+        if _has_components(run):
+            columns += [Column(title, metric) for metric in COMPONENT_METRICS]
+        for scorer, values in rows:
+            found = run.summary['scorers'].get(scorer, {'values': {}})
+            values += [found['values'].get(metric, math.nan)
+                       for metric, _ in PIXEL_METRICS]
+            values += _components(run, scorer).values()
     return Table(columns, rows)
 
 
@@ -77,11 +79,14 @@ def _has_components(run: FinishedRun) -> bool:
     return any(key.startswith(f'{COMPONENT_PREFIX}/') for key in run.metrics)
 
 
-def _value(run: FinishedRun, scorer: str, metric: str) -> float:
-    values = run.summary['scorers'].get(scorer, {}).get('values', {})
-    if metric in values:
-        return values[metric]
-    return run.metrics.get(f'{COMPONENT_PREFIX}/{scorer}/{metric}', math.nan)
+def _components(run: FinishedRun, scorer: str) -> dict[str, float]:
+    if not _has_components(run):
+        return {}
+    return {
+        title: run.metrics.get(f'{COMPONENT_PREFIX}/{scorer}/{metric}',
+                               math.nan)
+        for title, metric in COMPONENT_METRICS.items()
+    }
 
 
 def json_content(report: Report) -> dict[str, Any]:
@@ -105,11 +110,7 @@ def _dataset_content(report: Report, run: FinishedRun) -> dict[str, Any]:
         scorers[name] = {key: value for key, value in found.items()
                          if key != 'curves'}
         if _has_components(run):
-            scorers[name]['components'] = {
-                key.rpartition('/')[2]: value
-                for key, value in run.metrics.items()
-                if key.startswith(f'{COMPONENT_PREFIX}/{name}/')
-            }
+            scorers[name]['components'] = _components(run, name)
     return {'title': report.titles[run.name], **summary,
             'settings': run.settings, 'facts': run.facts, 'scorers': scorers}
 
@@ -153,11 +154,6 @@ def _intervals(found: dict) -> dict[str, float]:
         for metric, limits in (found['intervals'] or {}).items()
         for end, limit in zip(('low', 'high'), limits, strict=True)
     }
-
-
-def _components(run: FinishedRun, scorer: str) -> dict[str, float]:
-    return {metric: _value(run, scorer, metric)
-            for metric, _ in COMPONENT_METRICS if _has_components(run)}
 
 
 def _counts(run: FinishedRun) -> dict[str, Any]:

@@ -1,12 +1,16 @@
 """What tools/train.py and tools/test.py have in common."""
+import logging
 import os
 from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
+from mmengine.logging import print_log
 from mmengine.runner import Runner
 from mmseg.registry import RUNNERS
 
+from ..evaluation.heatmap_files import rounding_losses, rounding_warnings
 from .runner import LAUNCHER_VARIABLES
 
 LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
@@ -75,6 +79,34 @@ def enable_amp_inference(cfg: Config) -> None:
     for loop in ('val_cfg', 'test_cfg'):
         if cfg.get(loop) is not None:
             cfg[loop].fp16 = True
+
+
+def enable_heatmaps(cfg: Config, output_dir: str, method: str) -> None:
+    """Write heat maps while testing, and rank them as they are written.
+
+    Args:
+        cfg: Its hooks and evaluators get one more each.
+        output_dir: What SegmentMeIfYouCan's code calls ``DIR_OUTPUTS``.
+        method: First part of the name of each method.
+    """
+    cfg.custom_hooks = [
+        *(cfg.get('custom_hooks') or ()),
+        dict(type='HeatmapHook', output_dir=output_dir, method=method)
+    ]
+    evaluators = cfg.test_evaluator
+    if isinstance(evaluators, dict):
+        evaluators = [evaluators]
+    cfg.test_evaluator = [*evaluators, dict(type='Float16AnomalyMetric')]
+
+
+def warn_of_rounding(metrics: Mapping[str, float]) -> None:
+    """Log which of the heat maps lost more than a trace in float16.
+
+    Args:
+        metrics: Of ``AnomalyMetric`` and ``Float16AnomalyMetric``.
+    """
+    for warning in rounding_warnings(rounding_losses(metrics)):
+        print_log(warning, 'current', logging.WARNING)
 
 
 def is_first_process(launcher: str) -> bool:

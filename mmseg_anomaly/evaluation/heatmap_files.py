@@ -14,7 +14,7 @@ KEY = 'value'
 FLOAT16_PREFIX = 'float16'
 WORTH_A_WARNING = 0.1
 """Points of AuPRC that rounding may take without a word."""
-_GZIP_LEVEL = 4  # three times as fast as 9, files 2 % larger
+_GZIP_LEVEL = 4  # 0.6 times the time of 9, files 1 % larger
 
 
 def heatmap_path(folder: str | Path, method: str, dataset: str,
@@ -95,9 +95,9 @@ def rounding_losses(metrics: Mapping[str, float]) -> dict[str, float]:
     """
     losses = {}
     for key, rounded in metrics.items():
-        prefix, *scorer, name = key.split('/')
-        if prefix == FLOAT16_PREFIX and name == 'AuPRC' and scorer:
-            losses[scorer[0]] = metrics[f'anomaly/{scorer[0]}/AuPRC'] - rounded
+        prefix, _, scorer = key.removesuffix('/AuPRC').partition('/')
+        if prefix == FLOAT16_PREFIX and key == f'{prefix}/{scorer}/AuPRC':
+            losses[scorer] = metrics[f'anomaly/{scorer}/AuPRC'] - rounded
     return losses
 
 

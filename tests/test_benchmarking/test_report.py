@@ -60,8 +60,8 @@ def report():
 def component_report():
     return make_report(finished(
         'road', {'rba': scorer_report(70.0, 10.0)},
-        {'components/rba/sIoU_gt': 40.0, 'components/rba/PPV': 30.0,
-         'components/rba/F1_mean': 20.0, 'anomaly/rba/AuPRC': 70.0}))
+        {'component/rba/sIoU': 40.0, 'component/rba/PPV': 30.0,
+         'component/rba/F1': 20.0, 'anomaly/rba/AuPRC': 70.0}))
 
 
 def test_main_table__two_columns_a_dataset(report):
@@ -78,7 +78,7 @@ def test_main_table__two_columns_a_dataset(report):
 def test_main_table__components_where_they_were_matched(component_report):
     table = main_table(component_report)
     assert [column.metric for column in table.columns] == [
-        'AuPRC', 'FPR95', 'sIoU_gt', 'PPV', 'F1_mean']
+        'AuPRC', 'FPR95', 'sIoU', 'PPV', 'F1*']
     assert table.rows[0][1] == [70.0, 10.0, 40.0, 30.0, 20.0]
     assert all(math.isnan(value) for value in table.rows[1][1])
 
@@ -98,7 +98,7 @@ def test_json__holds_the_protocol_and_no_nan(report, component_report):
     assert lost['facts']['partial'] == '2 broken'
     components = json_content(component_report)['datasets']['road'][
         'scorers']['rba']['components']
-    assert components == {'sIoU_gt': 40.0, 'PPV': 30.0, 'F1_mean': 20.0}
+    assert components == {'sIoU': 40.0, 'PPV': 30.0, 'F1*': 20.0}
 
 
 def test_json__writes_infinite_thresholds_as_text():

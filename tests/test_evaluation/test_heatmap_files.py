@@ -58,6 +58,7 @@ def test_write_heatmap__names_the_package_it_needs(tmp_path, monkeypatch):
 
 
 METRICS = {
+    'mIoU': 50.,
     'anomaly/AuPRC': 65., 'float16/AuPRC': 13.,
     'anomaly/msp/AuPRC': 65., 'float16/msp/AuPRC': 13.,
     'anomaly/rba/AuPRC': 70., 'float16/rba/AuPRC': 70.05,

@@ -14,6 +14,7 @@ from PIL import Image
 
 from mmseg_anomaly.evaluation import ScoreHistogram, rank_pixels
 from mmseg_anomaly.evaluation.heatmap_files import read_heatmap
+from mmseg_anomaly.evaluation.operating_point import sha256_of
 
 ALL_SCORERS = ['msp', 'softmax_msp', 'max_logit', 'entropy', 'sum_entropy',
                'energy', 'rba', 'eam']
@@ -36,8 +37,8 @@ def write_benchmark(folder: Path, count: int, seed: int) -> None:
         (folder / kind).mkdir(parents=True)
     for index in range(count):
         label = np.zeros((16, 24), np.uint8)
-        label[2:10, 3 + index % 8:12] = 1
-        label[12:] = 255
+        label[:11, 1 + index % 8:18] = 1  # at least 110 pixels
+        label[14:] = 255
         image = rng.integers(0, 255, (16, 24, 3), dtype=np.uint8)
         image[label == 1] //= 3
         Image.fromarray(image).save(folder / f'images/{index}.png')
@@ -197,7 +198,7 @@ def test_benchmark__heat_maps_give_the_numbers_of_the_run(
     run = json.loads(
         (tmp_path / 'work/road_anomaly21/run.json').read_text())['metrics']
     for scorer in ('rba', 'msp'):
-        folder = tmp_path / 'maps/anomaly_p' / f'random_{scorer}'
+        folder = tmp_path / 'maps/anomaly_p' / f'checked_{scorer}'
         counted = ScoreHistogram()
         for path in (folder / 'RoadAnomaly21').glob('*.hdf5'):
             label = np.asarray(Image.open(
@@ -215,16 +216,40 @@ def test_benchmark__components_and_confidence_intervals(
     run_tool('benchmark_anomaly', config, checkpoint, '--data-root',
              data_root, '--work-dir', tmp_path / 'work', '--datasets',
              'road_anomaly21', '--scorers', 'rba', '--components',
-             '--bootstrap', '20')
+             '--bootstrap', '20', '--per-image')
     results = json.loads((tmp_path / 'work/results.json').read_text())
     found = results['datasets']['road_anomaly21']
     assert found['bootstrap']['replicates'] == 20
     low, high = found['scorers']['rba']['intervals']['AuPRC']
     assert low <= found['scorers']['rba']['values']['AuPRC'] <= high
-    assert set(found['scorers']['rba']['components']) >= {
-        'sIoU_gt', 'PPV', 'F1_mean'}
-    assert 'RoadAnomaly21 val F1_mean' in (
+    assert len(found['scorers']['rba']['images']) == 10
+    assert list(found['scorers']['rba']['components']) == [
+        'sIoU', 'PPV', 'F1*']
+    assert 'RoadAnomaly21 val F1*' in (
         tmp_path / 'work/results.md').read_text()
+
+
+def test_benchmark__components_above_a_threshold_of_ones_own(
+        config, checkpoint, data_root, tmp_path, run_tool):
+    path = tmp_path / 'random.threshold.json'
+    content = dict(scorer='rba', threshold=1e9,
+                   checkpoint_sha256=sha256_of(checkpoint))
+    path.write_text(json.dumps(content))
+    arguments = ('benchmark_anomaly', config, checkpoint, '--data-root',
+                 data_root, '--work-dir', tmp_path / 'work', '--datasets',
+                 'road_anomaly21', '--threshold', path)
+    run_tool(*arguments, '--scorers', 'msp', 'rba', '--components')
+    results = json.loads((tmp_path / 'work/results.json').read_text())
+    scorers = results['datasets']['road_anomaly21']['scorers']
+    # nothing is above it, so nothing is found
+    assert scorers['rba']['components'] == {'sIoU': 0, 'PPV': None, 'F1*': 0}
+    assert scorers['msp']['components']['sIoU'] is None
+
+    with pytest.raises(ValueError, match='add --components'):
+        run_tool(*arguments)
+    path.write_text(json.dumps(dict(content, checkpoint_sha256='0' * 64)))
+    with pytest.raises(ValueError, match='chosen for another checkpoint'):
+        run_tool(*arguments, '--components')
 
 
 def test_benchmark__needs_a_pipeline_that_checks_labels(

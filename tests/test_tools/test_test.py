@@ -108,3 +108,18 @@ def test_show__without_default_runtime(missing, tmp_path, run_tool):
         ''.join(f'{key} = {value}\n' for key, value in entries.items()))
     with pytest.raises(ValueError, match='--show and --show-dir need a'):
         run_tool('test', config, 'unread.pth', '--show')
+
+
+def test_save_heatmaps__as_the_official_code_reads_them(
+        tiny_config, tmp_path, run_tool, checkpoint, read_metrics):
+    pytest.importorskip('h5py')
+    run_tool('test', tiny_config, checkpoint, '--work-dir', tmp_path / 'work',
+             '--save-heatmaps', tmp_path / 'maps')
+    folder = tmp_path / 'maps' / 'anomaly_p'
+    assert sorted(path.relative_to(folder).as_posix()
+                  for path in folder.rglob('*.hdf5')) == [
+        f'tiny_{scorer}/dataset/{i}.hdf5'
+        for scorer in ('energy', 'softmax_msp') for i in range(5)]
+    metrics = read_metrics(tmp_path / 'work')
+    assert metrics['float16/energy/AuPRC'] == pytest.approx(
+        metrics['anomaly/energy/AuPRC'], abs=1.)
