@@ -56,6 +56,11 @@ class AnomalyVisualizationHook(Hook):
         self.wait_time = wait_time
         self.threshold = threshold
         self._indices: dict[str, dict[str, tuple[int, BaseDataset, int]]] = {}
+        self._trains = False
+
+    def before_train(self, runner: Runner) -> None:
+        """Note that pictures belong to iterations."""
+        self._trains = True
 
     def before_run(self, runner: Runner) -> None:
         """Hand the threshold to the visualizer.
@@ -103,6 +108,8 @@ class AnomalyVisualizationHook(Hook):
                   outputs: Sequence[SegDataSample], interval: int) -> None:
         if stage not in self._indices:
             self._indices[stage] = index_by_path(dataset)
+        # Asked outside a training, a runner builds one to answer.
+        step = runner.iter if self._trains else 0
         for sample in outputs:
             position, part, index = self._indices[stage][sample.img_path]
             if position % interval:
@@ -113,7 +120,7 @@ class AnomalyVisualizationHook(Hook):
                 data_sample=sample,
                 show=self.show,
                 wait_time=self.wait_time,
-                step=runner.iter)
+                step=step)
 
 
 def index_by_path(

@@ -107,6 +107,10 @@ def run(folder, visualizer='AnomalyLocalVisualizer', load_from=None, **hook):
             'backbone': {'type': 'IdentityBackbone'},
             'decode_head': {'type': 'ImageAsLogitsHead'}
         },
+        # who tests need not have the training images
+        'train_dataloader': dict(loader, dataset={'type': 'NotInstalled'}),
+        'train_cfg': {'type': 'IterBasedTrainLoop', 'max_iters': 1},
+        'optim_wrapper': {'optimizer': {'type': 'SGD', 'lr': 0.1}},
         'val_dataloader': loader, 'val_cfg': {}, 'val_evaluator': evaluator,
         'test_dataloader': loader, 'test_cfg': {},
         'test_evaluator': evaluator,
