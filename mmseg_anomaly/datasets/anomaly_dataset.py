@@ -82,26 +82,17 @@ class AnomalyDataset(BaseSegDataset):
             raise ValueError(
                 '`reduce_zero_label=True` would make normal pixels void and '
                 'the outlier id 254 a class id; set it to False')
-        unknown = set(kwargs) - _BASE_ARGUMENTS
-        if unknown:
+        if unknown := set(kwargs) - _BASE_ARGUMENTS:
             raise TypeError(
                 f'{type(self).__name__} takes no {sorted(unknown)}; its '
                 'layouts say where the files are')
-        split = next(iter(self.SPLITS)) if split is None else split
-        self._check_choice('split', split, self.SPLITS)
         if layout is not None:
             self._check_choice('layout', layout, self.LAYOUTS)
-        self.split_name = split
-        self.split = self.SPLITS[split]
         self.layout_name = layout
         self.with_labels = with_labels
         self.allow_partial = allow_partial
         self.skip_broken = skip_broken
-        if self.split.hidden_labels and with_labels:
-            raise ValueError(
-                f'the labels of split {split!r} are hidden, files in their '
-                'place are dummies; set `with_labels=False` to write heat '
-                'maps for the organisers, or take another split')
+        self._choose_split(split)
         super().__init__(
             data_root=data_root, pipeline=list(pipeline), metainfo=metainfo,
             data_prefix=dict(img_path='', seg_map_path=''), **kwargs)
@@ -170,6 +161,16 @@ class AnomalyDataset(BaseSegDataset):
     def layout_hint(self) -> str:
         """Return what else a user should know when no layout fits."""
         return 'check `data_root`'
+
+    def _choose_split(self, name: str | None) -> None:
+        name = next(iter(self.SPLITS)) if name is None else name
+        self._check_choice('split', name, self.SPLITS)
+        self.split_name, self.split = name, self.SPLITS[name]
+        if self.split.hidden_labels and self.with_labels:
+            raise ValueError(
+                f'the labels of split {name!r} are hidden, files in their '
+                'place are dummies; set `with_labels=False` to write heat '
+                'maps for the organisers, or take another split')
 
     def _find_frames(self) -> tuple[str, list[Frame]]:
         hidden = self.split.hidden_labels
