@@ -93,7 +93,8 @@ def choose_scorers(cfg: Config, names: list[str] | None) -> list[str | dict]:
     """Return entries of ``test_cfg.scorer``: those asked for, or all."""
     if names:
         return [parse_scorer(name) for name in names]
-    head = MODELS.get(cfg.model.decode_head.type)
+    # Built, for a part of it may offer evidence that its class does not.
+    head = MODELS.build(cfg.model.decode_head)
     return fitting_scorers(
         getattr(head, 'is_mask_classifier', False),
         getattr(head, 'evidence_names', ('seg_logits', )))
