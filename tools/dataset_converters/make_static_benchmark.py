@@ -1,4 +1,4 @@
-"""Paste objects onto labelled scenes once, as a fixed anomaly test set.
+r"""Paste objects onto labelled scenes once, as a fixed anomaly test set.
 
 The result, like Fishyscapes Static, has ground truth for every pixel:
 
@@ -6,7 +6,17 @@ The result, like Fishyscapes Static, has ground truth for every pixel:
     OUT/annotations/*.png   class ids, 254 on objects, 255 void
     OUT/manifest.json       settings, classes, provenance of every object
 
-``StaticAnomalyDataset`` loads it. Equal arguments give equal files.
+``StaticAnomalyDataset`` loads it. Equal arguments give equal files. Objects
+are those of a COCO json, of a file of coco_outliers.py, of a folder of RGBA
+images, or of a config; what a training pasted is kept out by
+``--exclude-source``. Scenes in a config are its ``SPLIT_dataloader``.
+
+    python tools/dataset_converters/make_static_benchmark.py \
+        --scenes configs/_base_/datasets/camvid_352x480.py \
+        --objects data/coco/annotations/instances_val2017.json \
+        data/coco/val2017 --exclude-source configs/eomt_ext/MINE_oe.py \
+        --placement type=RoadPlacement road_classes=3 perspective=True \
+        --blending mode=feather color_match=0.5 --seed 0 -o data/static
 """
 import argparse
 from collections import Counter
@@ -23,7 +33,11 @@ from mmseg.registry import DATASETS
 from mmseg.utils import register_all_modules
 
 import mmseg_anomaly  # noqa: F401
-from mmseg_anomaly.datasets.outliers import CocoOutliers
+from mmseg_anomaly.datasets.outliers import MixedOutliers
+from mmseg_anomaly.datasets.outliers.provenance import (
+    open_sources,
+    without_objects_of,
+)
 from mmseg_anomaly.datasets.static_anomaly import MANIFEST_NAME
 from mmseg_anomaly.datasets.transforms import OutlierPaste
 from mmseg_anomaly.labels import IGNORE_INDEX, OUTLIER_INDEX
@@ -31,8 +45,8 @@ from mmseg_anomaly.labels import IGNORE_INDEX, OUTLIER_INDEX
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description='Make an anomaly test set from labelled scenes and COCO '
-        'objects')
+        description='Make an anomaly test set from labelled scenes and cut '
+        'out objects')
     parser.add_argument(
         '--scenes', nargs='+', required=True, metavar='PATH',
         help='a config with dataloaders, or the folders IMAGES ANNOTATIONS')
@@ -53,10 +67,23 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--seg-map-suffix', default='.png', help='folders only')
     parser.add_argument(
-        '--objects', nargs=2, required=True, metavar=('JSON', 'IMAGES'),
-        help='COCO instances file and its image folder')
-    parser.add_argument('--min-area', type=int, default=400,
-                        help='smallest object in its COCO image, in pixels')
+        '--objects', nargs='+', required=True, metavar='PATH',
+        help='COCO instances file and its image folder, a *.pack file, a '
+        'folder of RGBA images, or a config with `source`')
+    parser.add_argument(
+        '--exclude-source', nargs='+', action='append', default=[],
+        metavar='PATH', help='objects not to use, given as for --objects or '
+        'as a config that trains with OutlierPaste; may be repeated')
+    parser.add_argument(
+        '--placement', nargs='+', action=mmengine.DictAction,
+        help='type=RoadPlacement and its options; anywhere unless given')
+    parser.add_argument(
+        '--blending', nargs='+', action=mmengine.DictAction,
+        help='options of OutlierBlending, such as mode=poisson; hard unless '
+        'given')
+    parser.add_argument(
+        '--min-area', type=int, default=400,
+        help='smallest object of a COCO json in its image, in pixels')
     parser.add_argument('--min-objects', type=int, default=1)
     parser.add_argument('--max-objects', type=int, default=3)
     parser.add_argument(
@@ -95,6 +122,31 @@ def build_scenes(args: argparse.Namespace) -> BaseSegDataset:
     return dataset
 
 
+def build_source(args: argparse.Namespace) -> tuple[object, int]:
+    """Return the objects that may be used, and how many may not."""
+    sources = open_sources(args.objects, min_area=args.min_area) if len(
+        args.objects) == 2 else open_sources(args.objects)
+    source = sources[0] if len(sources) == 1 else MixedOutliers(sources)
+    others = [other for paths in args.exclude_source
+              for other in open_sources(paths)]
+    allowed = without_objects_of(source, others) if others else source
+    return allowed, len(source) - len(allowed)
+
+
+def build_paste(args: argparse.Namespace, source: object) -> OutlierPaste:
+    blending = args.blending
+    if blending is not None:
+        blending = {'type': 'OutlierBlending', **blending}
+    return OutlierPaste(
+        source,
+        min_objects=args.min_objects,
+        max_objects=args.max_objects,
+        min_scale=args.min_scale,
+        max_scale=args.max_scale,
+        placement=args.placement,
+        blending=blending)
+
+
 def write_scene(name: Path, img: np.ndarray, seg_label: np.ndarray,
                 out: Path) -> dict[str, str]:
     """Write one scene losslessly; return where, relative to ``out``."""
@@ -116,7 +168,7 @@ def paste_scene(index: int, scenes: BaseSegDataset, load: Compose,
     A scene's objects depend on the seed and its number alone.
     """
     results = load(scenes.get_data_info(index))
-    img, seg_label, outliers = paste.paste(
+    img, seg_label, outliers, num_skipped = paste.paste(
         results['img'], results['gt_seg_map'],
         np.random.default_rng((args.seed, index)))
     name = Path(results['img_path']).relative_to(
@@ -125,7 +177,8 @@ def paste_scene(index: int, scenes: BaseSegDataset, load: Compose,
         **write_scene(name, img, seg_label, args.out),
         scene=name.as_posix(),
         num_pixels=count_pixels(seg_label),
-        outliers=outliers)
+        outliers=outliers,
+        num_skipped=num_skipped)
 
 
 def count_pixels(seg_label: np.ndarray) -> dict[str, int]:
@@ -145,6 +198,7 @@ def summarise(entries: list[dict]) -> dict:
         images=len(entries),
         objects=sum(categories.values()),
         images_without_object=sum(not entry['outliers'] for entry in entries),
+        skipped_objects=sum(entry['num_skipped'] for entry in entries),
         pixels={
             key: sum(entry['num_pixels'][key] for entry in entries)
             for key in ('outlier', 'void', 'known')
@@ -164,17 +218,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     settings = {
         key: getattr(args, key)
         for key in ('seed', 'min_area', 'min_objects', 'max_objects',
-                    'min_scale', 'max_scale')
+                    'min_scale', 'max_scale', 'placement', 'blending')
     }
-    paste = OutlierPaste(
-        CocoOutliers(
-            args.objects[0],
-            data_prefix=dict(img_path=args.objects[1]),
-            min_area=args.min_area),
-        min_objects=args.min_objects,
-        max_objects=args.max_objects,
-        min_scale=args.min_scale,
-        max_scale=args.max_scale)
+    source, num_refused = build_source(args)
+    paste = build_paste(args, source)
     entries = [
         paste_scene(index, scenes, load, paste, args)
         for index in mmengine.track_iter_progress(range(len(scenes)))
@@ -183,6 +230,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     manifest = dict(
         settings=settings,
         objects=Path(args.objects[0]).name,
+        excluded=dict(
+            sources=[Path(paths[0]).name for paths in args.exclude_source],
+            objects=num_refused),
         counts=counts,
         classes=list(classes),
         palette=scenes.metainfo['palette'],

@@ -66,8 +66,10 @@ class MixedOutliers:
                                                    generator)
 
     def origin(self, number: int) -> dict[str, int | str]:
-        """Return where an object comes from; needs a source that says it."""
-        return self.sources[self._part(number)].origin(self._within(number))
+        """Return where an object comes from, as far as its source says."""
+        source = self.sources[self._part(number)]
+        return (source.origin(self._within(number))
+                if hasattr(source, 'origin') else {})
 
     def _part(self, number: int) -> int:
         if not 0 <= number < len(self):

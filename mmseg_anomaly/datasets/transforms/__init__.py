@@ -1,6 +1,12 @@
-"""Pipeline transforms."""
+"""Pipeline transforms and what they are made of."""
+from .blending import OutlierBlending
 from .loading import LoadCheckedAnnotations
 from .outlier_paste import OutlierPaste
+from .placement import UniformPlacement
 from .resize_to_window import ResizeToWindow
+from .road_placement import RoadPlacement
 
-__all__ = ['LoadCheckedAnnotations', 'OutlierPaste', 'ResizeToWindow']
+__all__ = [
+    'LoadCheckedAnnotations', 'OutlierBlending', 'OutlierPaste',
+    'ResizeToWindow', 'RoadPlacement', 'UniformPlacement'
+]

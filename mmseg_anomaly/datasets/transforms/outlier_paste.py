@@ -2,22 +2,32 @@
 
 Shape letters: H, W of the image.
 """
+import logging
+from typing import NamedTuple
+
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
-from mmseg.registry import DATASETS, TRANSFORMS
+from mmengine.logging import print_log
+from mmseg.registry import DATASETS, TASK_UTILS, TRANSFORMS
 
-from mmseg_anomaly.datasets.outliers.cutout import (
-    Cutout,
-    fit_longer_side,
-    resize_cutout,
-)
+from mmseg_anomaly.datasets.outliers import BrokenImageError, Cutout
+from mmseg_anomaly.datasets.outliers.mixed import draw_number
 from mmseg_anomaly.labels import OUTLIER_INDEX
 
-from .blending import hard_blend
-from .placement import uniform_placement
+from .blending import OutlierBlending
+from .placement import Placed, UniformPlacement
 
 _MAX_TRIES = 10
+
+
+class PasteResult(NamedTuple):
+    """An image after pasting; see ``OutlierPaste``."""
+
+    img: np.ndarray  # (H, W, 3) uint8
+    seg_label: np.ndarray  # (H, W)
+    outliers: list[dict]
+    num_skipped: int
 
 
 @TRANSFORMS.register_module()
@@ -25,9 +35,15 @@ class OutlierPaste(BaseTransform):
     """Paste objects onto the image and label them as outliers.
 
     Goes after the annotations are loaded and before crops, flips and colour
-    changes. A pixel is labelled if and only if it was replaced; void that no
-    object covers stays void. Every random choice follows from one seed drawn
-    from NumPy's global state, which MMEngine seeds in each worker.
+    changes. A pixel is labelled if and only if it belongs to an object, which
+    is where the object's alpha is at least one half, whatever the blending;
+    void that no object covers stays void. Every random choice follows from
+    one seed drawn from NumPy's global state, which MMEngine seeds in each
+    worker.
+
+    An object that is invisible at its size, fits nowhere or cannot be read
+    is replaced by another draw, at most ten times; after that it is skipped
+    and counted. A file that cannot be read is named in a warning, once.
 
     Required Keys:
 
@@ -44,6 +60,7 @@ class OutlierPaste(BaseTransform):
     - outliers (list[dict]): What was pasted, in order; empty if nothing was.
       ``category``, ``box_xyxy`` in pixels of this image, ``scale``,
       ``num_pixels`` (before later objects cover it), ``origin``.
+    - outliers_skipped (int): Objects for which no place was found.
 
     .. code-block:: python
 
@@ -53,7 +70,10 @@ class OutlierPaste(BaseTransform):
                 type='CocoOutliers',
                 data_root='data/coco',
                 ann_file='annotations/instances_train2017.json',
-                data_prefix=dict(img_path='train2017')))
+                data_prefix=dict(img_path='train2017')),
+            placement=dict(type='RoadPlacement', road_classes=[0, 1],
+                           perspective=True),
+            blending=dict(type='OutlierBlending', mode='feather'))
 
     Args:
         source: Cut-outs, as a DATASETS config or built: ``len(source)`` and
@@ -65,6 +85,10 @@ class OutlierPaste(BaseTransform):
             image's shorter side.
         max_scale: Largest longer side, at most 1, so that an object fits
             at any aspect ratio.
+        placement: Where objects go, as a TASK_UTILS config or built;
+            anywhere unless given.
+        blending: How they are drawn, as a TASK_UTILS config or built; hard
+            unless given.
 
     Raises:
         ValueError: If a range is empty or outside its limits, or the source
@@ -78,7 +102,9 @@ class OutlierPaste(BaseTransform):
                  min_objects: int = 1,
                  max_objects: int = 3,
                  min_scale: float = 0.1,
-                 max_scale: float = 0.3) -> None:
+                 max_scale: float = 0.3,
+                 placement: dict | object | None = None,
+                 blending: dict | object | None = None) -> None:
         if not 0 <= paste_probability <= 1:
             raise ValueError('`paste_probability` must be between 0 and 1, '
                              f'got {paste_probability}')
@@ -100,6 +126,9 @@ class OutlierPaste(BaseTransform):
         self.max_objects = max_objects
         self.min_scale = min_scale
         self.max_scale = max_scale
+        self.placement = _build(placement, UniformPlacement)
+        self.blending = _build(blending, OutlierBlending)
+        self._broken: set[int] = set()
 
     def transform(self, results: dict) -> dict:
         """Paste with ``paste_probability``.
@@ -111,77 +140,101 @@ class OutlierPaste(BaseTransform):
         """
         _check_results(results)
         generator = np.random.default_rng(self._draw_seed())
-        results['outliers'] = []
+        results['outliers'], results['outliers_skipped'] = [], 0
         if generator.random() < self.paste_probability:
-            results['img'], results['gt_seg_map'], results['outliers'] = (
-                self.paste(results['img'], results['gt_seg_map'], generator))
+            (results['img'], results['gt_seg_map'], results['outliers'],
+             results['outliers_skipped']) = self.paste(
+                 results['img'], results['gt_seg_map'], generator)
         return results
 
-    def paste(
-        self, img: np.ndarray, seg_label: np.ndarray,
-        generator: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray, list[dict]]:
+    def paste(self, img: np.ndarray, seg_label: np.ndarray,
+              generator: np.random.Generator) -> PasteResult:
         """Paste objects onto copies of an image and its labels.
 
         Args:
             img: (H, W, 3) uint8, BGR.
-            seg_label: (H, W), stored convention.
+            seg_label: (H, W) uint8, stored convention.
             generator: All random choices come from it.
 
-        Returns:
-            The image, the labels, and the records described as ``outliers``
-            above. An object that is invisible at its size is replaced by
-            another draw, at most ten times; after that it is left out.
+        Raises:
+            ValueError: If no object of the source can be read.
         """
+        scene = self.placement.scene(seg_label)
         img, seg_label, outliers = img.copy(), seg_label.copy(), []
-        for _ in range(
-                generator.integers(self.min_objects, self.max_objects + 1)):
-            drawn = self._draw_object(img.shape[:2], generator)
-            if drawn is not None:
-                outliers.append(_paste_object(img, seg_label, *drawn,
-                                              generator))
-        return img, seg_label, outliers
+        num_objects = int(
+            generator.integers(self.min_objects, self.max_objects + 1))
+        for _ in range(num_objects):
+            placed = self._draw_placed(scene, generator)
+            if placed is not None:
+                self.blending.draw(img, *placed, generator)
+                mask = placed.cutout.mask()
+                seg_label[placed.window()][mask] = OUTLIER_INDEX
+                outliers.append(_record(placed, img.shape[:2]))
+        return PasteResult(img, seg_label, outliers,
+                           num_objects - len(outliers))
 
     def __repr__(self) -> str:
         return (f'{type(self).__name__}(source={self.source}, '
                 f'paste_probability={self.paste_probability}, '
                 f'min_objects={self.min_objects}, '
                 f'max_objects={self.max_objects}, '
-                f'min_scale={self.min_scale}, max_scale={self.max_scale})')
+                f'min_scale={self.min_scale}, max_scale={self.max_scale}, '
+                f'placement={self.placement}, blending={self.blending})')
 
     @cache_randomness
     def _draw_seed(self) -> int:
         return int(np.random.randint(2**63 - 1, dtype=np.int64))
 
-    def _draw_object(
-            self, image_hw: tuple[int, int],
-            generator: np.random.Generator) -> tuple[Cutout, float] | None:
+    def _draw_placed(self, scene: object,
+                     generator: np.random.Generator) -> Placed | None:
         for _ in range(_MAX_TRIES):
-            cutout = self.source[int(generator.integers(len(self.source)))]
+            cutout = self._read(draw_number(self.source, generator))
             scale = float(generator.uniform(self.min_scale, self.max_scale))
-            longer_side_px = max(1, round(scale * min(image_hw)))
-            cutout = resize_cutout(
-                cutout, fit_longer_side(cutout.alpha.shape, longer_side_px))
-            if cutout.mask().any():
-                return cutout, scale
+            if cutout is None:
+                continue
+            placed = self.placement.place(cutout, scale, scene, generator)
+            if placed is not None:
+                return placed
         return None
 
+    def _read(self, number: int) -> Cutout | None:
+        """Read an object; None, after a warning, if it is broken.
 
-def _paste_object(img: np.ndarray, seg_label: np.ndarray, cutout: Cutout,
-                  scale: float, generator: np.random.Generator) -> dict:
-    """Write one object into ``img`` and ``seg_label``; return its record."""
-    mask = cutout.mask()
-    height, width = mask.shape
-    top, left = uniform_placement(img.shape[:2], mask.shape, generator)
-    window = slice(top, top + height), slice(left, left + width)
-    img[window] = hard_blend(img[window], cutout.image, mask)
-    seg_label[window][mask] = OUTLIER_INDEX
+        Which objects were broken before has no influence on what is drawn,
+        so that workers that have seen different images stay alike.
+        """
+        try:
+            return self.source[number]
+        except BrokenImageError as error:
+            if number not in self._broken:
+                self._broken.add(number)
+                print_log(f'OutlierPaste goes on without object {number}: '
+                          f'{error}', logger='current',
+                          level=logging.WARNING)
+            if len(self._broken) == len(self.source):
+                raise ValueError(
+                    f'none of the {len(self.source)} objects of '
+                    f'{self.source} can be read; the last one: {error}'
+                ) from error
+            return None
+
+
+def _build(component: dict | object | None, default: type) -> object:
+    if component is None:
+        return default()
+    return (TASK_UTILS.build(component)
+            if isinstance(component, dict) else component)
+
+
+def _record(placed: Placed, image_hw: tuple[int, int]) -> dict:
+    height, width = placed.cutout.alpha.shape
     return dict(
-        category=cutout.category,
-        box_xyxy=[left, top, left + width, top + height],
-        scale=scale,
-        num_pixels=int(np.count_nonzero(mask)),
-        origin=cutout.origin)
+        category=placed.cutout.category,
+        box_xyxy=[placed.left, placed.top, placed.left + width,
+                  placed.top + height],
+        scale=max(height, width) / min(image_hw),
+        num_pixels=int(np.count_nonzero(placed.cutout.mask())),
+        origin=placed.cutout.origin)
 
 
 def _check_results(results: dict) -> None:

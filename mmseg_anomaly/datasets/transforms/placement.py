@@ -1,8 +1,38 @@
-"""Where a pasted object goes.
+"""Where a pasted object goes, and in what size.
 
 Shape letters: H, W of the image, h, w of the object.
 """
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
+from mmseg.registry import TASK_UTILS
+
+from mmseg_anomaly.datasets.outliers.cutout import (
+    Cutout,
+    fit_longer_side,
+    resize_cutout,
+)
+
+
+class Placed(NamedTuple):
+    """A cut-out in its final size, and where it goes."""
+
+    cutout: Cutout
+    top: int
+    left: int
+
+    def window(self) -> tuple[slice, slice]:
+        """Return the rows and columns of the image that it takes."""
+        height, width = self.cutout.alpha.shape
+        return (slice(self.top, self.top + height),
+                slice(self.left, self.left + width))
+
+
+class UniformScene(NamedTuple):
+    """What ``UniformPlacement`` knows of an image."""
+
+    seg_label: np.ndarray  # (H, W), before anything was pasted
 
 
 def uniform_placement(image_hw: tuple[int, int], object_hw: tuple[int, int],
@@ -21,3 +51,100 @@ def uniform_placement(image_hw: tuple[int, int], object_hw: tuple[int, int],
         int(generator.integers(image_side - object_side + 1))
         for image_side, object_side in zip(image_hw, object_hw, strict=True))
     return top, left
+
+
+@TASK_UTILS.register_module()
+class UniformPlacement:
+    """Anywhere in the image, every place equally likely.
+
+    .. code-block:: python
+
+        placement=dict(type='UniformPlacement', protected_classes=[11, 12])
+
+    Args:
+        protected_classes: Ids of which no object ever covers a pixel.
+        max_tries: Places tried for an object before it is given up.
+
+    Raises:
+        ValueError: If ``max_tries`` is not positive.
+    """
+
+    def __init__(self,
+                 protected_classes: Sequence[int] = (),
+                 max_tries: int = 10) -> None:
+        check_tries(max_tries)
+        self.protected = class_table(protected_classes)
+        self.max_tries = max_tries
+
+    def scene(self, seg_label: np.ndarray) -> UniformScene:
+        """Look at an image before anything is pasted.
+
+        Args:
+            seg_label: (H, W) uint8.
+        """
+        return UniformScene(seg_label)
+
+    def place(self, cutout: Cutout, scale: float, scene: UniformScene,
+              generator: np.random.Generator) -> Placed | None:
+        """Draw size and place of an object.
+
+        Args:
+            cutout: In its own size.
+            scale: Longer side by the image's shorter side.
+            scene: Of this image.
+            generator: Decides.
+
+        Returns:
+            The object where it may go; None if it has no visible pixel at
+            its size or no place was found.
+        """
+        image_hw = scene.seg_label.shape
+        cutout = scale_cutout(cutout, scale * min(image_hw))
+        mask = cutout.mask()
+        if not mask.any():
+            return None
+        for _ in range(self.max_tries):
+            placed = Placed(
+                cutout, *uniform_placement(image_hw, mask.shape, generator))
+            if not covers(scene.seg_label[placed.window()], mask,
+                          self.protected):
+                return placed
+        return None
+
+    def __repr__(self) -> str:
+        return (f'{type(self).__name__}(protected_classes='
+                f'{np.flatnonzero(self.protected).tolist()}, '
+                f'max_tries={self.max_tries})')
+
+
+def scale_cutout(cutout: Cutout, longer_side_px: float) -> Cutout:
+    """Return the cut-out with that longer side, at least one pixel."""
+    longer_side_px = max(1, round(longer_side_px))
+    return resize_cutout(
+        cutout, fit_longer_side(cutout.alpha.shape, longer_side_px))
+
+
+def class_table(class_ids: Sequence[int]) -> np.ndarray:
+    """Return (256,) uint8, 1 for the ids.
+
+    Raises:
+        ValueError: If an id is none of a uint8 label map.
+    """
+    if any(not 0 <= class_id <= 255 for class_id in class_ids):
+        raise ValueError('class ids must be between 0 and 255, got '
+                         f'{list(class_ids)}')
+    table = np.zeros(256, np.uint8)
+    table[list(class_ids)] = 1
+    return table
+
+
+def covers(seg_label: np.ndarray, mask: np.ndarray,
+           table: np.ndarray) -> bool:
+    """Tell whether a mask (h, w) lies on any pixel of the table's ids."""
+    return bool(table.any() and table[seg_label[mask]].any())
+
+
+def check_tries(max_tries: int) -> None:
+    """Raise unless at least one place is tried."""
+    if max_tries < 1:
+        raise ValueError(f'`max_tries` must be at least 1, got {max_tries}')

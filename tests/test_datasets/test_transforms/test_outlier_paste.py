@@ -1,3 +1,4 @@
+import logging
 import pickle
 
 import cv2
@@ -5,9 +6,19 @@ import numpy as np
 import pytest
 from mmcv.transforms.utils import cache_random_params
 from mmseg.registry import TRANSFORMS
+from torch.utils.data import DataLoader, Dataset
 
-from mmseg_anomaly.datasets.outliers import Cutout
-from mmseg_anomaly.datasets.transforms import OutlierPaste
+from mmseg_anomaly.datasets.outliers import (
+    BrokenImageError,
+    Cutout,
+    SyntheticOutliers,
+)
+from mmseg_anomaly.datasets.outliers.packed import encode_cutout, write_pack
+from mmseg_anomaly.datasets.transforms import (
+    OutlierPaste,
+    RoadPlacement,
+    outlier_paste,
+)
 from mmseg_anomaly.labels import IGNORE_INDEX, OUTLIER_INDEX
 
 
@@ -247,3 +258,195 @@ def test_wrong_results__are_refused(change, message):
 def test_empty_source__is_refused():
     with pytest.raises(ValueError, match='no object to paste'):
         OutlierPaste([])
+
+
+def test_seed__keeps_its_places():
+    # from the first release on: test sets were made by seeds
+    result = OutlierPaste([solid(20, 50), solid(90, 3)]).paste(
+        np.zeros((48, 80, 3), np.uint8), np.zeros((48, 80), np.uint8),
+        np.random.default_rng(3))
+    assert [outlier['box_xyxy'] for outlier in result.outliers] == [
+        [59, 8, 66, 11], [26, 25, 27, 31], [11, 11, 20, 15]]
+
+
+class PartlyBroken:
+    """A source of which some objects cannot be read."""
+
+    def __init__(self, broken, size=4):
+        self.broken = broken
+        self.size = size
+
+    def __len__(self):
+        return self.size
+
+    def __getitem__(self, number):
+        if number in self.broken:
+            raise BrokenImageError(f'picture {number} is broken')
+        return solid(9, 9, category=str(number))
+
+
+def test_broken_objects__are_named_once_and_replaced(monkeypatch):
+    warnings = []
+    monkeypatch.setattr(
+        outlier_paste, 'print_log',
+        lambda text, logger, level: warnings.append((level, text)))
+    categories = [
+        outlier['category']
+        for _, after in paste_many(objects=PartlyBroken({0, 2}))
+        for outlier in after['outliers']
+    ]
+    assert set(categories) == {'1', '3'} and len(categories) > 150
+    assert sorted(warnings) == [
+        (logging.WARNING,
+         f'OutlierPaste goes on without object {number}: picture {number} is '
+         'broken') for number in (0, 2)]
+
+
+def test_broken_objects__leave_no_trace_in_later_draws():
+    fresh = OutlierPaste(PartlyBroken({0, 2}))
+    used = OutlierPaste(PartlyBroken({0, 2}))
+    data = scene()
+    for seed in range(20):
+        used.paste(data['img'], data['gt_seg_map'],
+                   np.random.default_rng(seed))
+    first, second = (
+        transform.paste(data['img'], data['gt_seg_map'],
+                        np.random.default_rng(99))
+        for transform in (fresh, used))
+    assert first.outliers == second.outliers
+
+
+def test_source_without_a_readable_object__stops():
+    with pytest.raises(ValueError, match='none of the 2 objects .*is broken'):
+        list(paste_many(objects=PartlyBroken({0, 1}, size=2)))
+
+
+def test_corrupt_file__does_not_stop_a_training_that_has_others(make_coco):
+    root = make_coco([
+        dict(image=name, category='toy', box=(3, 4, 30, 40)) for name in 'ab'
+    ])
+    (root / 'images' / 'a.png').write_bytes(b'no image')
+    source = dict(type='CocoOutliers', ann_file=str(root / 'instances.json'),
+                  data_prefix=dict(img_path=str(root / 'images')))
+    images = {
+        outlier['origin']['image']
+        for _, after in paste_many(20, objects=source)
+        for outlier in after['outliers']
+    }
+    assert images == {'b.png'}
+
+
+def test_object_that_fits_nowhere__is_skipped_and_counted():
+    placement = dict(type='UniformPlacement', protected_classes=[0, 1, 2])
+    for before, after in paste_many(
+            5, placement=placement, min_objects=2, max_objects=2):
+        assert after['outliers'] == [] and after['outliers_skipped'] == 2
+        np.testing.assert_array_equal(before['img'], after['img'])
+
+
+def test_nothing_skipped__is_counted_too():
+    _, after = next(paste_many(min_objects=3))
+    assert after['outliers_skipped'] == 0
+
+
+def road_scene():
+    """Return a dark scene: void left, sky above road, a person on it."""
+    img = scene(60, 100)['img']
+    label = np.full((60, 100), 1, np.uint8)
+    label[25:] = 0
+    label[30:50, 60:70] = 2
+    label[:, :9] = IGNORE_INDEX
+    return dict(img=img, gt_seg_map=label, seg_fields=['gt_seg_map'])
+
+
+PLACEMENTS = [
+    None,
+    dict(type='UniformPlacement', protected_classes=[2]),
+    dict(type='RoadPlacement', road_classes=[0], protected_classes=[2]),
+    dict(type='RoadPlacement', road_classes=[0], protected_classes=[2],
+         perspective=True, min_size_px=4),
+]
+BLENDINGS = [
+    None,
+    dict(type='OutlierBlending', mode='feather', color_match=0.5),
+    dict(type='OutlierBlending', mode='poisson', match_noise=True),
+    dict(type='OutlierBlending', color_match=0.3, match_blur=True,
+         match_noise=True),
+]
+
+
+@pytest.mark.parametrize('placement', PLACEMENTS)
+@pytest.mark.parametrize('blending', BLENDINGS)
+def test_what_must_hold__holds_for_many_draws(placement, blending):
+    num_pasted = 0
+    for before, after in paste_many(
+            40, make_scene=road_scene, placement=placement, max_scale=0.6,
+            blending=blending,
+            objects=SyntheticOutliers(30, size_px=(30, 60))):
+        pasted = after['gt_seg_map'] == OUTLIER_INDEX
+        np.testing.assert_array_equal(after['img'][~pasted],
+                                      before['img'][~pasted])
+        np.testing.assert_array_equal(after['gt_seg_map'][~pasted],
+                                      before['gt_seg_map'][~pasted])
+        inside = np.zeros((60, 100), bool)
+        for outlier in after['outliers']:
+            left, top, right, bottom = outlier['box_xyxy']
+            assert 0 <= left < right <= 100 and 0 <= top < bottom <= 60
+            inside[top:bottom, left:right] = True
+        assert (inside | ~pasted).all()
+        num_pixels = [item['num_pixels'] for item in after['outliers']]
+        assert max(num_pixels, default=0) <= pasted.sum() <= sum(num_pixels)
+        if placement is not None:
+            assert not pasted[before['gt_seg_map'] == 2].any()
+        changed = (before['img'] != after['img']).any(axis=2)
+        if pasted.any():
+            assert changed[pasted].mean() > 0.8
+        num_pasted += len(after['outliers'])
+    assert num_pasted > 40
+
+
+@pytest.mark.parametrize('num_workers', [1, 4])
+def test_workers__give_the_pixels_of_no_workers(num_workers):
+    expected = load_all(0)
+    for first, second in zip(expected, load_all(num_workers), strict=True):
+        assert first == second
+
+
+class SeededScenes(Dataset):
+    """Scenes whose objects follow from their number, as offline sets have."""
+
+    def __init__(self):
+        self.paste = OutlierPaste(
+            SyntheticOutliers(9, size_px=(20, 30)),
+            placement=RoadPlacement([0], perspective=True, min_size_px=4),
+            blending=dict(type='OutlierBlending', mode='feather',
+                          color_match=0.5, match_noise=True))
+
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, index):
+        data = road_scene()
+        result = self.paste.paste(data['img'], data['gt_seg_map'],
+                                  np.random.default_rng((1, index)))
+        return (result.img.tobytes(), result.seg_label.tobytes(),
+                str(result.outliers))
+
+
+def load_all(num_workers):
+    return list(DataLoader(
+        SeededScenes(), batch_size=None, num_workers=num_workers))
+
+
+def test_pack__gives_the_pixels_of_its_source(tmp_path):
+    source = SyntheticOutliers(9, size_px=(20, 60))
+    write_pack(tmp_path / 'a.pack',
+               ((number, *encode_cutout(source[number]))
+                for number in range(9)), {})
+    pack = dict(type='PackedOutliers', pack_file=str(tmp_path / 'a.pack'))
+    blending = dict(type='OutlierBlending', mode='poisson', match_blur=True)
+    runs = [[after for _, after in paste_many(
+        8, objects=objects, blending=blending)] for objects in (source, pack)]
+    for first, second in zip(*runs, strict=True):
+        np.testing.assert_array_equal(first['img'], second['img'])
+        assert first['outliers'] == second['outliers']

@@ -1,0 +1,226 @@
+"""Objects that stand on the road, in the size that the place asks for.
+
+Shape letters: H, W of the image, h, w of the object.
+"""
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from mmseg.registry import TASK_UTILS
+
+from mmseg_anomaly.datasets.outliers.cutout import Cutout
+
+from .perspective import estimate_horizon, first_row_of_size, size_at_row
+from .placement import (
+    Placed,
+    check_tries,
+    class_table,
+    covers,
+    scale_cutout,
+)
+
+_BASE_SHARE = 0.05  # of an object's height is its base, at least one row
+
+
+class RoadScene:
+    """What ``RoadPlacement`` knows of an image.
+
+    Args:
+        seg_label: (H, W) uint8, before anything was pasted.
+        table: (256,) uint8, 1 for ids to stand on.
+        horizon: Row at which things vanish; None without perspective.
+    """
+
+    def __init__(self, seg_label: np.ndarray, table: np.ndarray,
+                 horizon: float | None) -> None:
+        self.seg_label = seg_label
+        self.horizon = horizon
+        self.road = cv2.LUT(seg_label, table)  # (H, W) uint8, 1 on the road
+        self.row_pixels = cv2.reduce(
+            self.road, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[:, 0]  # (H,)
+        self.num_road = int(self.row_pixels.sum())
+        self.num_covered = 0
+        self.bare_road = self.road.copy()  # (H, W), what no object covers
+
+    def cover(self, placed: Placed) -> None:
+        """Note what an object covers."""
+        bare = self.bare_road[placed.window()]
+        mask = placed.cutout.mask()
+        self.num_covered += int(np.count_nonzero(bare[mask]))
+        bare[mask] = 0
+
+    def cover_with(self, placed: Placed) -> float:
+        """Return the share of the road that is covered with one more."""
+        bare = self.bare_road[placed.window()]
+        more = int(np.count_nonzero(bare[placed.cutout.mask()]))
+        return (self.num_covered + more) / self.num_road
+
+
+@TASK_UTILS.register_module()
+class RoadPlacement:
+    """On the road: the foot of an object stands on given classes.
+
+    Every road pixel is equally likely to carry the foot, the middle of the
+    object's base, its lowest twentieth. With ``perspective`` the size follows
+    the row of the foot, see ``perspective.size_at_row``: ``scale`` is then
+    the size the object would have at the lower border of the image.
+
+    .. code-block:: python
+
+        placement=dict(
+            type='RoadPlacement',
+            road_classes=[0, 1],  # Cityscapes: road, sidewalk
+            protected_classes=[11, 12, 13, 14, 15, 16, 17, 18],
+            perspective=True)
+
+    Args:
+        road_classes: Ids to stand on.
+        protected_classes: Ids of which no object ever covers a pixel.
+        min_base_cover: Share of the base that must be on the road.
+        max_road_cover: Share of the image's road that all its objects may
+            cover together.
+        perspective: Whether the size follows the row.
+        horizon: Its row as a share of the image's height; estimated from
+            the labels unless given.
+        min_size_px: Longer side below which perspective places nothing.
+        max_tries: Places tried for an object before it is given up.
+
+    Raises:
+        ValueError: If there is no road class or a number is out of range.
+    """
+
+    def __init__(self,
+                 road_classes: Sequence[int],
+                 protected_classes: Sequence[int] = (),
+                 *,
+                 min_base_cover: float = 0.8,
+                 max_road_cover: float = 0.5,
+                 perspective: bool = False,
+                 horizon: float | None = None,
+                 min_size_px: int = 12,
+                 max_tries: int = 20) -> None:
+        check_tries(max_tries)
+        if len(road_classes) == 0:
+            raise ValueError('`road_classes` must name an id to stand on')
+        for name, share in (('min_base_cover', min_base_cover),
+                            ('max_road_cover', max_road_cover),
+                            ('horizon', horizon or 0.0)):
+            if not 0 <= share <= 1:
+                raise ValueError(f'`{name}` must be between 0 and 1, got '
+                                 f'{share}')
+        if horizon is not None and not perspective:
+            raise ValueError('`horizon` has no effect without '
+                             '`perspective=True`')
+        self.road = class_table(road_classes)
+        self.protected = class_table(protected_classes)
+        self.min_base_cover = min_base_cover
+        self.max_road_cover = max_road_cover
+        self.perspective = perspective
+        self.horizon = horizon
+        self.min_size_px = min_size_px
+        self.max_tries = max_tries
+
+    def scene(self, seg_label: np.ndarray) -> RoadScene:
+        """Look at an image before anything is pasted.
+
+        Args:
+            seg_label: (H, W) uint8.
+
+        Raises:
+            ValueError: If the labels have another dtype.
+        """
+        if seg_label.dtype != np.uint8:
+            raise ValueError('RoadPlacement needs labels of uint8, got '
+                             f'{seg_label.dtype}')
+        scene = RoadScene(seg_label, self.road, None)
+        if self.perspective and self.horizon is not None:
+            scene.horizon = self.horizon * (len(seg_label) - 1)
+        elif self.perspective:
+            scene.horizon = estimate_horizon(
+                scene.row_pixels, seg_label.shape[1])
+        return scene
+
+    def place(self, cutout: Cutout, scale: float, scene: RoadScene,
+              generator: np.random.Generator) -> Placed | None:
+        """Draw place and size of an object.
+
+        Args:
+            cutout: In its own size.
+            scale: Longer side by the image's shorter side, in the last row
+                if there is perspective.
+            scene: Of this image; notes the road that the object covers.
+            generator: Decides.
+
+        Returns:
+            The object where it may go; None if no place was found.
+        """
+        largest_px = scale * min(scene.seg_label.shape)
+        row_pixels = scene.row_pixels
+        if self.perspective:
+            first_row = first_row_of_size(
+                self.min_size_px, largest_px, scene.horizon, len(row_pixels))
+            row_pixels = row_pixels.copy()
+            row_pixels[:first_row] = 0
+        sums = np.cumsum(row_pixels)  # (H,)
+        if sums[-1] == 0:
+            return None
+        for _ in range(self.max_tries):
+            foot = _draw_pixel(scene.road, sums, generator)
+            size_px = largest_px if scene.horizon is None else size_at_row(
+                foot[0], largest_px, scene.horizon, len(row_pixels))
+            placed = _stand_on(foot, scale_cutout(cutout, size_px))
+            if placed is not None and self._allows(placed, scene):
+                scene.cover(placed)
+                return placed
+        return None
+
+    def __repr__(self) -> str:
+        return (f'{type(self).__name__}(road_classes='
+                f'{np.flatnonzero(self.road).tolist()}, protected_classes='
+                f'{np.flatnonzero(self.protected).tolist()}, '
+                f'min_base_cover={self.min_base_cover}, '
+                f'max_road_cover={self.max_road_cover}, '
+                f'perspective={self.perspective}, horizon={self.horizon}, '
+                f'min_size_px={self.min_size_px}, '
+                f'max_tries={self.max_tries})')
+
+    def _allows(self, placed: Placed, scene: RoadScene) -> bool:
+        mask, window = placed.cutout.mask(), placed.window()
+        height, width = scene.seg_label.shape
+        if (min(placed.top, placed.left) < 0 or window[0].stop > height
+                or window[1].stop > width):
+            return False
+        base = base_of(mask)
+        on_road = np.count_nonzero(scene.road[window][base])
+        return (on_road >= self.min_base_cover * np.count_nonzero(base)
+                and not covers(scene.seg_label[window], mask, self.protected)
+                and scene.cover_with(placed) <= self.max_road_cover)
+
+
+def base_of(mask: np.ndarray) -> np.ndarray:
+    """Return the (h, w) bool part of a mask in its lowest twentieth."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    height = rows[-1] + 1 - rows[0]
+    base = np.zeros_like(mask)
+    base_rows = slice(rows[-1] + 1 - max(1, round(_BASE_SHARE * height)),
+                      rows[-1] + 1)
+    base[base_rows] = mask[base_rows]
+    return base
+
+
+def _draw_pixel(road: np.ndarray, sums: np.ndarray,
+                generator: np.random.Generator) -> tuple[int, int]:
+    """Draw a road pixel of the rows that ``sums`` (H,) adds up."""
+    number = int(generator.integers(sums[-1]))
+    row = int(np.searchsorted(sums, number, side='right'))
+    columns = np.flatnonzero(road[row])
+    return row, int(columns[generator.integers(len(columns))])
+
+
+def _stand_on(foot: tuple[int, int], cutout: Cutout) -> Placed | None:
+    mask = cutout.mask()
+    if not mask.any():
+        return None
+    rows, columns = np.nonzero(base_of(mask))
+    return Placed(cutout, int(foot[0] - rows.max()),
+                  int(foot[1] - round(float(columns.mean()))))
