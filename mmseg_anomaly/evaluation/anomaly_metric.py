@@ -67,7 +67,7 @@ class AnomalyMetric(BaseMetric):
         prefix: Replaces 'anomaly' in the names.
         collect_dir: Folder of those files.
         summary_path: File for values, bounds, thresholds and curves of
-            every scorer, see ``summary.write_summary``; rank 0 writes it.
+            every scorer, see ``summary``; rank 0 writes it.
         protocol: 'exact'; 'smiyc' for the bins of the SegmentMeIfYouCan
             code, see ``smiyc_pixels``, which keep 12 KB of each image; or
             'smiyc_float16' for scores rounded to float16 before that, as in

@@ -1,4 +1,32 @@
-"""What an evaluation found, as one JSON file for tables and plots."""
+"""What an evaluation found, as one JSON file for tables and plots.
+
+::
+
+    {"version": 1,
+     "protocol": "slide 1024x1024 ...", "metric_protocol": "exact",
+     "num_images": 100, "num_normal_images": 1,
+     "num_pixels": 209715200, "num_positives": 391204,
+     "bootstrap": {"replicates": 1000, "level": 0.95, "seed": 0},
+     "scorers": {"rba": {
+         "values": {"AuPRC": 1.5, "FPR95": 2.5, "AUROC": 3.5, "F1": 4.5},
+         "bounds": {"AuPRC": 0.0, ...},
+         "F1_threshold": -0.25, "merged_bits": 0,
+         "intervals": {"AuPRC": [1.25, 1.75], "FPR95": ..., "AUROC": ...},
+         "curves": {"thresholds": [...], "recall": [...],
+                    "precision": [...], "fpr": [...]},
+         "images": [{"image": "a.png", "pixels": 2097152,
+                     "positives": 3911, "AuPRC": 1.5, "FPR95": 2.5}]}}}
+
+``values``, ``bounds`` and ``intervals`` are in percent, ``curves`` in
+[0, 1] with falling thresholds and without the point (0, 0) of the ROC
+curve; ``fpr`` against ``recall`` is that curve, as recall is the true
+positive rate. ``num_pixels`` counts valid pixels. Scorers come in the
+order of the evaluation, an unnamed one as 'unnamed'. ``bootstrap``,
+``intervals`` and ``images`` are null unless asked for. Rows of images are
+exact in every protocol. Undefined values are ``NaN``, infinite thresholds
+``Infinity`` or ``-Infinity``, the tokens that Python's ``json`` reads and
+writes.
+"""
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -50,34 +78,7 @@ class SetSummary:
 
 def write_summary(path: str | Path, summary: SetSummary,
                   reports: Sequence[tuple[str, ScorerReport]]) -> None:
-    """Write one JSON object.
-
-    ::
-
-        {"version": 1,
-         "protocol": "slide 1024x1024 ...", "metric_protocol": "exact",
-         "num_images": 100, "num_normal_images": 1,
-         "num_pixels": 209715200, "num_positives": 391204,
-         "bootstrap": {"replicates": 1000, "level": 0.95, "seed": 0},
-         "scorers": {"rba": {
-             "values": {"AuPRC": 1.5, "FPR95": 2.5, "AUROC": 3.5, "F1": 4.5},
-             "bounds": {"AuPRC": 0.0, ...},
-             "F1_threshold": -0.25, "merged_bits": 0,
-             "intervals": {"AuPRC": [1.25, 1.75], "FPR95": ..., "AUROC": ...},
-             "curves": {"thresholds": [...], "recall": [...],
-                        "precision": [...], "fpr": [...]},
-             "images": [{"image": "a.png", "pixels": 2097152,
-                         "positives": 3911, "AuPRC": 1.5, "FPR95": 2.5}]}}}
-
-    ``values``, ``bounds`` and ``intervals`` are in percent, ``curves`` in
-    [0, 1] with falling thresholds and without the point (0, 0) of the ROC
-    curve; ``fpr`` against ``recall`` is that curve, as recall is the true
-    positive rate. ``num_pixels`` counts valid pixels. Scorers come in the
-    order of the evaluation, an unnamed one as 'unnamed'. ``bootstrap``,
-    ``intervals`` and ``images`` are null unless asked for. Rows of images
-    are exact in every protocol. Undefined values
-    are ``NaN``, infinite thresholds ``Infinity`` or ``-Infinity``, the
-    tokens that Python's ``json`` reads and writes.
+    """Write the JSON object that the module describes.
 
     Args:
         path: Of the file; its folder is made.
