@@ -56,7 +56,7 @@ class LiteralHead(EoMTDecodeHead):
     def loss_by_feat(self, predictions: list[Prediction],
                      batch_data_samples: list[SegDataSample]
                      ) -> dict[str, Tensor]:
-        masks, classes = zip(*predictions, strict=True)
+        masks, classes, _ = zip(*predictions, strict=True)
         labels = torch.stack(
             [sample.gt_sem_seg.data[0] for sample in batch_data_samples])
         with torch.autocast('cpu', enabled=False):

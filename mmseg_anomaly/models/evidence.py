@@ -22,6 +22,8 @@ class Prediction(NamedTuple):
     """(B, Q, h', w') before the sigmoid, h' = h * 2 ** upscale blocks."""
     class_logits: Tensor
     """(B, Q, K + 1) before the softmax, the last one for no-object."""
+    class_scale: float = 1.0
+    """Factor of the class logits within the evidence."""
 
 
 def semantic_evidence(
@@ -30,12 +32,13 @@ def semantic_evidence(
         extra: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
     """Turn masks and classes of queries into evidence per pixel.
 
-    With m the mask logits and p = softmax(class logits) over K classes and
-    no-object: ``seg_logits`` S_c = sum_q sigmoid(m_q) p_qc for c <= K in
-    [0, Q]; ``eam`` = sum_q sigmoid(m_q) max_{c <= K} p_qc; ``no_object`` =
-    sum_q sigmoid(m_q) p_q,no-object. Computed in fp32 also under autocast:
-    half precision near 1 would tie most scores. Masks are enlarged
-    image by image in bands of rows: all of them (Q, H, W) never exist.
+    With m the mask logits and p = softmax(class_scale * class logits) over K
+    classes and no-object: ``seg_logits`` S_c = sum_q sigmoid(m_q) p_qc for
+    c <= K in [0, Q]; ``eam`` = sum_q sigmoid(m_q) max_{c <= K} p_qc;
+    ``no_object`` = sum_q sigmoid(m_q) p_q,no-object. Computed in fp32 also
+    under autocast: half precision near 1 would tie most scores. Masks are
+    enlarged image by image in bands of rows: all of them (Q, H, W) never
+    exist.
 
     Args:
         prediction: Masks and classes.
@@ -54,7 +57,8 @@ def semantic_evidence(
     extra = extra or {}
     with torch.autocast(prediction.mask_logits.device.type, enabled=False):
         mask_logits = prediction.mask_logits.float()
-        probs = prediction.class_logits.float().softmax(dim=-1)
+        class_logits = prediction.class_logits.float()
+        probs = (prediction.class_scale * class_logits).softmax(dim=-1)
         known_probs, no_object = probs[..., :-1], probs[..., -1:]
         weights = torch.cat(
             [known_probs, known_probs.amax(-1, keepdim=True), no_object,

@@ -336,7 +336,8 @@ class EoMTDecodeHead(BaseModule):
         features = self.upscale(patch_map_of(tokens, grid))
         return Prediction(
             multiply_masks(self.mask_head(queries), features),
-            self.class_head(queries))
+            self.class_head(queries),
+            getattr(self.class_head, 'evidence_scale', 1.0))
 
     @torch.no_grad()
     def _attention_mask(self, mask_logits: Tensor, grid: tuple[int, int],

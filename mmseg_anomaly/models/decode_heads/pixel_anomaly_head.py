@@ -214,9 +214,10 @@ class PixelAnomalyHead(BaseModule):
 
 def _image_by_image(prediction: Prediction) -> list[Prediction]:
     """Split B images: their enlarged masks need not exist together."""
+    masks, classes, class_scale = prediction
     return [
-        Prediction(*(part[i:i + 1] for part in prediction))
-        for i in range(len(prediction.mask_logits))
+        Prediction(masks[i:i + 1], classes[i:i + 1], class_scale)
+        for i in range(len(masks))
     ]
 
 

@@ -38,8 +38,8 @@ class BinaryOutlierLoss(OutlierLoss):
         >>> dict(type='BinaryOutlierLoss', threshold=-0.5, temperature=0.1)
 
     Source: Du et al., VOS: Learning What You Don't Know by Virtual Outlier
-    Synthesis, arXiv 2202.01197, equation 5; differs: the threshold is
-    given, not learnt; the outliers are real; balanced.
+    Synthesis, arXiv 2202.01197; differs: the threshold is given, not
+    learnt; the outliers are real; balanced.
     """
 
     def __init__(self,

@@ -42,9 +42,10 @@ class EnergyHingeLoss(OutlierLoss):
         >>> dict(type='EnergyHingeLoss', inlier_upper=-0.9,
         ...      outlier_lower=-0.4, temperature=0.1, loss_weight=1.0)
 
-    Source: Liu et al., Energy-based Out-of-distribution Detection, arXiv
-    2010.03759, equation 8; bounds, halves and weight as PEBAL, arXiv
-    2111.12264, tianyu0207/PEBAL. Differs: the temperature.
+    Source: the energy-bounded learning of Liu et al., Energy-based
+    Out-of-distribution Detection, arXiv 2010.03759; bounds, halves and
+    weight as in PEBAL, arXiv 2111.12264, tianyu0207/PEBAL. Differs: the
+    temperature.
     """
 
     def __init__(self,

@@ -25,6 +25,12 @@ class IsoMaxPlusClassifier(nn.Module):
     criterion is told so by ``EoMTDecodeHead``. Matching, other losses and
     testing take them as they are.
 
+    One image has one feature in the paper, and its class is the nearest,
+    whatever the scale. S_c = sum_q sigmoid(m_q) p_qc adds up queries, and
+    without a scale p is nearly uniform: all queries that are no object leak
+    into S. ``evidence_scale`` sharpens p there. The score ``min_distance``
+    does not depend on it.
+
     Of a checkpoint with a linear class head the rows of the weight become
     the prototypes: a fine-tuning would not get anywhere from random ones.
     The bias is dropped, d_s keeps its value, and the log says so.
@@ -33,9 +39,11 @@ class IsoMaxPlusClassifier(nn.Module):
         in_features: D.
         out_features: C.
         entropic_scale: E_s > 0.
+        evidence_scale: Factor > 0 of the logits within S, in training
+            (``outlier_losses``) and testing: 1 as the paper tests, or E_s.
 
     Raises:
-        ValueError: If the scale is not positive.
+        ValueError: If a scale is not positive.
 
     Example:
         >>> decode_head=dict(
@@ -44,7 +52,7 @@ class IsoMaxPlusClassifier(nn.Module):
         >>> test_cfg=dict(scorer=['min_distance', 'rba'])
 
     Source: Macedo and Ludermir, Enhanced Isotropy Maximization Loss, arXiv
-    2105.14399, section 2; numbers as its authors' ``isomaxplus.py``.
+    2105.14399; numbers as its authors' ``isomaxplus.py``.
     Differs: the class loss takes softmax and logarithm in one stable step;
     prototypes from a linear head.
     """
@@ -54,12 +62,15 @@ class IsoMaxPlusClassifier(nn.Module):
     def __init__(self,
                  in_features: int,
                  out_features: int,
-                 entropic_scale: float = 10.0) -> None:
+                 entropic_scale: float = 10.0,
+                 evidence_scale: float = 1.0) -> None:
         super().__init__()
-        if entropic_scale <= 0:
-            raise ValueError('`entropic_scale` of IsoMaxPlusClassifier must '
-                             f'be positive, got {entropic_scale}')
+        if entropic_scale <= 0 or evidence_scale <= 0:
+            raise ValueError('`entropic_scale` and `evidence_scale` of '
+                             'IsoMaxPlusClassifier must be positive, got '
+                             f'{entropic_scale} and {evidence_scale}')
         self.entropic_scale = entropic_scale
+        self.evidence_scale = evidence_scale
         self.prototypes = nn.Parameter(torch.empty(out_features, in_features))
         self.distance_scale = nn.Parameter(torch.ones(1))
         nn.init.normal_(self.prototypes)

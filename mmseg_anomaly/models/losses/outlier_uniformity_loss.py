@@ -46,10 +46,9 @@ class OutlierUniformityLoss(OutlierLoss):
         >>> dict(type='OutlierUniformityLoss', temperature=0.1)
 
     Source: 'kl' Hendrycks et al., Deep Anomaly Detection with Outlier
-    Exposure, arXiv 1812.04606, section 4.3, also the weight; 'entropy'
-    as it is trained for by Chan et al., Entropy Maximization and Meta
-    Classification, arXiv 2012.06575. Differs: less the constant; the
-    temperature.
+    Exposure, arXiv 1812.04606, also the weight; 'entropy' after Chan et
+    al., Entropy Maximization and Meta Classification, arXiv 2012.06575.
+    Differs: less the constant; the temperature.
     """
 
     def __init__(self,

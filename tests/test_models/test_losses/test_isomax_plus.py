@@ -126,9 +126,11 @@ def test_load__directions_of_a_linear_class_head(monkeypatch):
     assert torch.equal(head(queries).argmax(1), cosines.argmax(1))
 
 
-def test_entropic_scale__must_be_positive():
-    with pytest.raises(ValueError, match='`entropic_scale` .*got 0'):
-        IsoMaxPlusClassifier(2, 2, entropic_scale=0)
+@pytest.mark.parametrize('scales', [(0., 1.), (10., -1.)])
+def test_init__scales_must_be_positive(scales):
+    with pytest.raises(ValueError, match='`evidence_scale` .* positive, '
+                                         f'got {scales[0]} and {scales[1]}'):
+        IsoMaxPlusClassifier(2, 2, *scales)
 
 
 def test_class_loss__is_that_of_the_paper():
@@ -199,6 +201,23 @@ def test_head__offers_the_evidence_of_min_distance():
     torch.testing.assert_close(evidence['closeness'][:, 0], expected)
     score = build_scorers('min_distance', True)['min_distance'](evidence)
     torch.testing.assert_close(score[:, 0], 2 - expected)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize('scale', [1., 10.])
+def test_head__evidence_scale_sharpens_classes_within_s(scale):
+    class_head = dict(type='IsoMaxPlusClassifier', evidence_scale=scale)
+    head = build(class_head=class_head).eval()
+    prediction = head(feats())[-1]
+    probs = (scale * prediction.class_logits).softmax(-1)
+    expected = torch.einsum('bqc,bqhw->bchw', probs[..., :-1],
+                            prediction.mask_logits.sigmoid())
+    _, scores = head.loss_with_evidence(feats(), samples(), None)
+    torch.testing.assert_close(scores, expected)
+    assert prediction.class_logits.min() >= -2  # themselves untouched
+    torch.testing.assert_close(
+        head.predict_evidence(feats(), [{}, {}], None)['closeness'],
+        build().eval().predict_evidence(feats(), [{}, {}], None)['closeness'])
 
 
 @torch.no_grad()
