@@ -1,4 +1,5 @@
 """Safe reading wherever MMEngine loads, and a strict comparison of keys."""
+import copy
 import difflib
 import hashlib
 import os
@@ -25,8 +26,29 @@ from torch import Tensor, nn
 from ..safe_loading import MapLocation, load_from_local
 from .checkpoint_mismatch import name_cause
 
+
 # In place of MMEngine's loader of the same name.
-CheckpointLoader.register_scheme('', load_from_local, force=True)
+@CheckpointLoader.register_scheme('', force=True)
+def load_for_model(filename: str,
+                   map_location: MapLocation = None) -> dict[str, Any]:
+    """Read a local checkpoint whose weights are about to be copied.
+
+    They stay in the file until MMEngine copies them into a model, which
+    saves time and memory. Anything else, such as the state of an optimiser,
+    which may live on, is read.
+
+    Args:
+        filename: As in :func:`load_from_local`.
+        map_location: As in :func:`load_from_local`.
+
+    Returns:
+        The checkpoint as it was saved.
+    """
+    checkpoint = load_from_local(filename, map_location, mmap=True)
+    if not isinstance(checkpoint, dict) or 'state_dict' not in checkpoint:
+        return checkpoint
+    return {key: value if key == 'state_dict' else copy.deepcopy(value)
+            for key, value in checkpoint.items()}
 
 
 @CheckpointLoader.register_scheme(prefixes=('http://', 'https://'), force=True)

@@ -13,12 +13,14 @@ and keys of patches (and of nothing else) instead of one sum at the start.
 """
 from collections.abc import Callable, Iterable
 
+import numpy as np
 import timm
 import torch
 from timm.layers import RotaryEmbeddingDinoV3
 from timm.models.eva import Eva, EvaBlock
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 from torch.utils.checkpoint import checkpoint
 
 Arch = str | dict
@@ -56,7 +58,7 @@ def build_vit(arch: Arch,
         num_classes=0,
         dynamic_img_size=True,
         drop_path_rate=drop_path_rate)
-    with torch.device('meta'):
+    with torch.device('meta'), _NoValues():
         if isinstance(arch, str):
             _check_name(arch)
             vit = timm.create_model(arch, pretrained=False, **options)
@@ -65,6 +67,21 @@ def build_vit(arch: Arch,
             vit = kind(global_pool='', **{**arch, **options})
     _check_kind(vit, arch)
     return vit
+
+
+class _NoValues(TorchFunctionMode):
+    """Skip what initialises values: on the meta device it takes long."""
+
+    SKIPPED = frozenset((
+        'add_', 'clamp_', 'copy_', 'div_', 'erfinv_', 'fill_', 'mul_',
+        'normal_', 'uniform_', 'zero_'))
+
+    def __torch_function__(self, func: Callable, types: tuple, args: tuple,
+                           kwargs: dict | None = None) -> object:
+        if getattr(func, '__name__', '') in self.SKIPPED:
+            # functions of torch.nn.init are handed over by keyword
+            return args[0] if args else kwargs['tensor']
+        return func(*args, **(kwargs or {}))
 
 
 def _check_kind(vit: nn.Module, arch: Arch) -> None:
@@ -122,7 +139,9 @@ def materialize(vit: Vit, draw: bool = True) -> Vit:
         vit.init_weights(needs_reset=True)
         return vit
     for parameter in vit.parameters():
-        parameter.detach().zero_()
+        # NumPy's zeros take no memory and no time until they are written
+        parameter.data = torch.from_numpy(
+            np.zeros(parameter.shape, dtype=np.float32))
     for module in vit.modules():
         if hasattr(module, 'init_non_persistent_buffers'):
             module.init_non_persistent_buffers()

@@ -241,3 +241,22 @@ def test_strict__other_errors_stay_themselves():
     with pytest.raises(RuntimeError, match='While copying the parameter'):
         load_state_dict_strictly(
             model, dict(weight=torch.ones(1, 1, device='meta')))
+
+
+def test_load_for_model__reads_what_may_live_on(tmp_path):
+    """A file that is written anew changes nothing but unread weights."""
+    path = tmp_path / 'iter_1.pth'
+    torch.save(dict(state_dict=dict(a=torch.ones(1000)),
+                    optimizer=dict(exp_avg=torch.ones(1000))), path)
+    loaded = CheckpointLoader.load_checkpoint(str(path), map_location='cpu')
+    loaded['state_dict'] = None
+    content = path.read_bytes()
+    path.write_bytes(content.replace(
+        torch.ones(1).numpy().tobytes(), torch.zeros(1).numpy().tobytes()))
+    assert loaded['optimizer']['exp_avg'].sum() == 1000
+
+
+def test_load_for_model__tensors_alone(tmp_path):
+    torch.save(dict(a=torch.ones(2)), tmp_path / 'a.pth')
+    loaded = CheckpointLoader.load_checkpoint(str(tmp_path / 'a.pth'))
+    assert loaded['a'].tolist() == [1, 1]

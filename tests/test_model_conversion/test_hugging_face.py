@@ -1,6 +1,7 @@
 """With Hugging Face's own class, which must read what is written."""
 import json
 
+import mmcv
 import numpy as np
 import pytest
 import torch
@@ -9,9 +10,11 @@ from safetensors.torch import load_file, save_file
 from mmseg_anomaly.model_conversion import (
     change_sizes,
     from_hugging_face,
+    from_original,
     from_ours,
     read_checkpoint,
     to_hugging_face,
+    to_original,
     to_ours,
 )
 from mmseg_anomaly.model_conversion.hugging_face import (
@@ -126,6 +129,39 @@ def test_reference__logits(run, reference_dir, assert_same):
         k: v for k, v in config.items() if k in meta['config']}
 
 
+def camvid_image(shared_data_dir, size_hw):
+    path = sorted((shared_data_dir / 'camvid/images/val').glob('*.jpg'))[0]
+    image = mmcv.imresize(mmcv.imread(path), size_hw[::-1], backend='pillow')
+    image = mmcv.imnormalize(image, np.array([123.675, 116.28, 103.53]),
+                             np.array([58.395, 57.12, 57.375]))
+    return torch.from_numpy(image).permute(2, 0, 1)[None]
+
+
+def test_camvid__outputs_are_those_of_the_class(
+        hugging_face, shared_data_dir, said, tmp_path):
+    """The class takes squares only, so that is what both are made for."""
+    size = (352, 352)
+    tensors, _ = read_checkpoint(
+        shared_data_dir / 'eomt_s_camvid_official.bin')
+    weights = change_sizes(from_original(tensors), said.append,
+                           img_size=size, source_img_size=(352, 480))
+    vit = dict(arch='vit_small_patch14_dinov2', img_size=size)
+    model = torch.nn.ModuleDict(dict(
+        backbone=EoMTViT(**vit),
+        decode_head=EoMTDecodeHead(**vit, num_classes=11))).eval()
+    model.load_state_dict(to_ours(weights))
+    theirs = hugging_face.from_pretrained(
+        write(weights, tmp_path, num_heads=None)).eval()
+    image = camvid_image(shared_data_dir, size)
+    with torch.no_grad():
+        found = model['decode_head'](model['backbone'](image))[-1]
+        expected = theirs(image)
+    torch.testing.assert_close(
+        found.mask_logits, expected.masks_queries_logits, atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        found.class_logits, expected.class_queries_logits, atol=1e-4, rtol=0)
+
+
 def test_config__gated_layers(make_model):
     weights = from_ours(make_model().state_dict())
     for index in range(3):
@@ -168,7 +204,6 @@ def test_read__another_model():
 
 def test_read__dinov3_of_later_versions(make_model, assert_same):
     """The names are those that transformers' own conversion writes."""
-    from mmseg_anomaly.model_conversion import to_original
     state = make_model('rotary').state_dict()
     renames = (('network.encoder.backbone.blocks.', 'layers.'),
                ('network.encoder.backbone.norm.', 'layernorm.'),
