@@ -149,3 +149,42 @@ def test_folder_in_use__is_refused(run, tmp_path, capsys):
     with pytest.raises(SystemExit):
         run(name='scenes')
     assert 'is not empty' in capsys.readouterr().err
+
+
+def test_placement_and_blending__are_used_and_noted(run):
+    out = run('--placement', 'type=UniformPlacement', 'protected_classes=[0,1,255]',
+              '--blending', 'mode=feather', 'color_match=0.5',
+              '--max-scale', 0.2)
+    manifest = json.loads((out / 'manifest.json').read_text())
+    assert manifest['settings']['placement'] == dict(
+        type='UniformPlacement', protected_classes=[0, 1, 255])
+    assert manifest['settings']['blending'] == dict(
+        mode='feather', color_match=0.5)
+    counts = manifest['counts']
+    assert counts['objects'] == 0 and counts['skipped_objects'] >= 3
+
+
+def test_excluded_source__is_not_pasted(run, tmp_path):
+    train = tmp_path / 'train.py'
+    train.write_text(
+        "pipeline = [dict(type='OutlierPaste', source=dict("
+        "type='CocoOutliers', min_area=1, "
+        f"ann_file='{tmp_path / 'coco' / 'instances.json'}', "
+        "allow_categories=['toy', 'cow'], data_prefix=dict("
+        f"img_path='{tmp_path / 'coco' / 'images'}')))]")
+    out = run('--exclude-source', train)
+    manifest = json.loads((out / 'manifest.json').read_text())
+    assert set(manifest['counts']['categories']) == {'cup'}
+    assert manifest['excluded'] == dict(sources=['train.py'], objects=2)
+    with pytest.raises(ValueError, match='contain all 3 objects'):
+        run('--exclude-source', tmp_path / 'coco' / 'instances.json',
+            tmp_path / 'coco' / 'images', name='other')
+
+
+def test_other_source__is_taken(run, tmp_path):
+    config = tmp_path / 'source.py'
+    config.write_text("source = dict(type='SyntheticOutliers')")
+    out = run('--objects', config)
+    manifest = json.loads((out / 'manifest.json').read_text())
+    assert manifest['objects'] == 'source.py'
+    assert manifest['images'][0]['outliers'][0]['origin']['split'] == 'train'

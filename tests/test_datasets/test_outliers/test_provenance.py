@@ -1,0 +1,123 @@
+import cv2
+import numpy as np
+import pytest
+
+from mmseg_anomaly.datasets.outliers import (
+    CocoOutliers,
+    FolderOutliers,
+    MixedOutliers,
+    PackedOutliers,
+    SyntheticOutliers,
+)
+from mmseg_anomaly.datasets.outliers.packed import encode_cutout, write_pack
+from mmseg_anomaly.datasets.outliers.provenance import (
+    find_pastes,
+    open_sources,
+    without_objects_of,
+)
+
+
+def open_coco(make_coco, name, images):
+    root = make_coco([dict(image=image, category='toy', box=(3, 4, 30, 40))
+                      for image in images], name=name)
+    return CocoOutliers('instances.json', str(root),
+                        data_prefix=dict(img_path='images'))
+
+
+def write_rgba(folder, seeds):
+    for seed in seeds:
+        rgba = np.random.default_rng(seed).integers(
+            256, size=(9, 9, 4), dtype=np.uint8)
+        folder.mkdir(exist_ok=True)
+        cv2.imwrite(str(folder / f'{folder.name}{seed}.png'), rgba)
+    return FolderOutliers(str(folder))
+
+
+def images_of(source):
+    return [source[number].origin['image'] for number in range(len(source))]
+
+
+def test_pictures__are_known_by_their_names(make_coco):
+    source = open_coco(make_coco, 'val', 'abc')
+    train = open_coco(make_coco, 'train', 'bd')
+    assert images_of(without_objects_of(source, [train])) == [
+        'a.png', 'c.png']
+
+
+def test_nothing_in_common__keeps_the_source(make_coco):
+    source = open_coco(make_coco, 'val', 'ac')
+    train = open_coco(make_coco, 'train', 'bd')
+    assert without_objects_of(source, [train]) is source
+    assert without_objects_of(source, []) is source
+
+
+def test_cutouts__are_known_by_their_pixels(tmp_path):
+    source = write_rgba(tmp_path / 'one', [0, 1, 2])
+    other = write_rgba(tmp_path / 'two', [1, 5])
+    assert images_of(without_objects_of(source, [other])) == [
+        'one0.png', 'one2.png']
+
+
+def test_packed_and_unpacked__are_the_same(make_coco, tmp_path):
+    train = open_coco(make_coco, 'train', 'bd')
+    write_pack(tmp_path / 'a.pack',
+               ((number, *encode_cutout(train[number]))
+                for number in range(2)), {})
+    pack = PackedOutliers(str(tmp_path / 'a.pack'))
+    # b has the name, a the noise of a picture in the pack
+    source = open_coco(make_coco, 'val', 'abz')
+    assert images_of(without_objects_of(source, [pack])) == ['z.png']
+    with pytest.raises(ValueError, match='contain all 2 objects'):
+        without_objects_of(train, [pack])
+
+
+def test_cutouts_of_coco__are_found_in_a_folder(make_coco, tmp_path):
+    train = open_coco(make_coco, 'train', 'ab')
+    cutout = train[1]
+    write_rgba(tmp_path / 'cut', [0])
+    cv2.imwrite(str(tmp_path / 'cut' / 'stolen.png'), np.dstack(
+        [cutout.image, cutout.alpha]))
+    source = FolderOutliers(str(tmp_path / 'cut'))
+    assert images_of(without_objects_of(source, [train])) == ['cut0.png']
+
+
+def test_drawn_objects__are_known_by_their_formulas():
+    train, test = (SyntheticOutliers(3, split) for split in ('train', 'test'))
+    assert without_objects_of(test, [train]) is test
+    mixed = MixedOutliers([train, test])
+    left = without_objects_of(mixed, [SyntheticOutliers(9, seed=4)])
+    assert len(left) == 3 and left[0].origin['split'] == 'test'
+    assert 'objects=3' in repr(left)
+
+
+def test_command_line__names_every_kind(make_coco, tmp_path):
+    root = make_coco([dict(image='a', category='toy', box=(3, 4, 30, 40))])
+    coco, = open_sources([str(root / 'instances.json'), str(root / 'images')],
+                         min_area=100)
+    assert len(coco) == 1
+    write_pack(tmp_path / 'a.pack', [(0, *encode_cutout(coco[0]))], {})
+    assert len(open_sources([str(tmp_path / 'a.pack')])[0]) == 1
+    write_rgba(tmp_path / 'cut', [0, 1])
+    assert len(open_sources([str(tmp_path / 'cut')])[0]) == 2
+    for text in ("source = dict(type='SyntheticOutliers', num_objects=7)",
+                 "pipeline = [dict(type='OutlierPaste', source=dict("
+                 "type='SyntheticOutliers', num_objects=7))]\nx = pipeline"):
+        (tmp_path / 'config.py').write_text(text)
+        source, = open_sources([str(tmp_path / 'config.py')])
+        assert len(source) == 7
+        (tmp_path / 'config.py').unlink()
+
+
+@pytest.mark.parametrize('content', [None, 'x = 1'])
+def test_command_line__refuses_the_rest(tmp_path, content):
+    path = tmp_path / 'x.py'
+    if content:
+        path.write_text(content)
+    paths = [str(path)] if content else ['a', 'b', 'c']
+    with pytest.raises(ValueError, match='objects must be JSON IMAGES'):
+        open_sources(paths)
+
+
+def test_pastes__are_found_at_any_depth():
+    paste = dict(type='OutlierPaste', source=1)
+    assert find_pastes(dict(a=[dict(b=(paste, 3)), 'x'])) == [paste]
