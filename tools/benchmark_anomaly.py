@@ -6,6 +6,7 @@ after each dataset.
 """
 import argparse
 import copy
+import gc
 import logging
 from collections.abc import Iterable
 from pathlib import Path
@@ -159,7 +160,8 @@ def dataset_config(cfg: Config, name: str, found: dict,
     return cfg
 
 
-def settings_of(cfg: Config, checkpoint_sha256: str) -> dict:
+def settings_of(cfg: Config, checkpoint_sha256: str,
+                threshold: str | None) -> dict:
     """Return what the numbers of a dataset depend on."""
     hooks = [hook for hook in cfg.get('custom_hooks', ())
              if hook['type'] == 'HeatmapHook']
@@ -170,7 +172,9 @@ def settings_of(cfg: Config, checkpoint_sha256: str) -> dict:
         scorers=[formula(scorer) for scorer in cfg.model.test_cfg.scorer],
         model=digest(cfg.model.to_dict()),
         dataset=digest(cfg.test_dataloader.dataset.to_dict()),
-        metrics=metrics, heatmaps=hooks, test_cfg=cfg.test_cfg.to_dict(),
+        metrics=metrics,
+        threshold_sha256=threshold and sha256_of(threshold),
+        heatmaps=hooks, test_cfg=cfg.test_cfg.to_dict(),
         versions=versions())
 
 
@@ -182,8 +186,10 @@ def find_finished(folder: Path, settings: dict) -> FinishedRun | None:
         print_log(f'{folder.name} is run again, for this changed: '
                   f'{"; ".join(changes)}', 'current', logging.WARNING)
     elif run is not None:
-        print_log(f'{folder.name} was finished before and is not run again',
-                  'current')
+        partial = run.facts['partial']
+        print_log(f'{folder.name} was finished before and is not run again' +
+                  (f'; it is partial, {partial}: delete {folder} to run it '
+                   'again' if partial else ''), 'current')
     return None if changes else run
 
 
@@ -258,7 +264,7 @@ def main() -> None:
         for name, found in find_benchmarks(
             args.data_root, args.datasets).items()
     }
-    settings = {name: settings_of(each, checkpoint_sha256)
+    settings = {name: settings_of(each, checkpoint_sha256, args.threshold)
                 for name, each in configs.items()}
     finished = {name: find_finished(work_dir / name, settings[name])
                 for name in configs}
@@ -268,6 +274,7 @@ def main() -> None:
             print_log(f'dataset {number} of {len(configs)}: {name}',
                       'current')
             evaluate(each, settings[name])
+            gc.collect()  # a runner is a cycle, and holds the whole model
         if command_line.is_first_process(args.launcher):
             report.runs.append(finished[name] or load_run(work_dir / name))
             write_report(report, work_dir)

@@ -12,6 +12,7 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from PIL import Image
 
+from mmseg_anomaly.engine.command_line import is_first_process
 from mmseg_anomaly.evaluation import ScoreHistogram, rank_pixels
 from mmseg_anomaly.evaluation.heatmap_files import read_heatmap
 from mmseg_anomaly.evaluation.operating_point import sha256_of
@@ -311,3 +312,32 @@ def write_own_set(folder: Path, count: int) -> None:
         classes=['dark', 'bright', 'other'], palette=[[0, 0, 0]] * 3,
         images=[dict(image=f'images/{name}', annotation=f'annotations/{name}')
                 for name in names])))
+
+
+def test_benchmark__slurm_hands_its_arguments_to_srun(
+        tmp_path, start_tool, monkeypatch):
+    srun = tmp_path / 'bin' / 'srun'
+    srun.parent.mkdir()
+    srun.write_text('#!/usr/bin/env bash\nprintf "<%s>" "$@"\n')
+    srun.chmod(0o755)
+    monkeypatch.setenv('PATH', str(srun.parent), prepend=':')
+    monkeypatch.setenv('GPUS', '2')
+    output, _ = start_tool(
+        'slurm_benchmark.sh', 'part', 'job', 'a config.py', 'a.pth',
+        '--data-root', 'a dir').communicate(timeout=60)
+    command = output.splitlines()[-1]
+    assert command.startswith('<-p><part><--job-name=job>')
+    assert '<--ntasks=2>' in command
+    assert command.endswith('/benchmark_anomaly.py><a config.py><a.pth>'
+                            '<--launcher=slurm><--data-root><a dir>')
+
+
+@pytest.mark.parametrize(('launcher', 'environment', 'expected'), [
+    ('none', {}, True), ('pytorch', {'RANK': '0'}, True),
+    ('pytorch', {'RANK': '1'}, False), ('slurm', {'SLURM_PROCID': '1'}, False)
+])
+def test_is_first_process__before_the_processes_met(
+        launcher, environment, expected, monkeypatch):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert is_first_process(launcher) is expected
