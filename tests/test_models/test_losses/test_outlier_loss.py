@@ -1,7 +1,10 @@
 """What holds for every loss on in-distribution and outlier pixels."""
 import pytest
 import torch
+from mmengine.structures import PixelData
+from mmseg.models.decode_heads import FCNHead
 from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
 from torch.nn import functional as F
 
 import mmseg_anomaly  # noqa: F401
@@ -151,3 +154,19 @@ def test_forward__classes_are_no_anomaly_label(loss):
     with pytest.raises(ValueError, match='got 18; list the loss in '
                                          '`outlier_losses`'):
         loss(LOGITS, torch.tensor([[[0, 1, 255, 18]]]))
+
+
+@pytest.mark.parametrize('cfg', LOSSES.values(), ids=LOSSES.keys())
+def test_forward__serves_a_stock_head_of_anomaly_labels(cfg):
+    head = FCNHead(
+        in_channels=4, channels=4, num_convs=1, num_classes=3,
+        dropout_ratio=0, loss_decode=[cfg])
+    loss, feats = head.loss_decode[0], [torch.randn(1, 4, 2, 2)]
+    sample = SegDataSample(gt_sem_seg=PixelData(
+        data=torch.tensor([[[0, 255], [1, 1]]])))
+    losses = head.loss(feats, [sample], None)
+    assert losses[loss.loss_name] == loss(
+        head(feats), sample.gt_sem_seg.data)
+    sample.gt_sem_seg.data[0, 0, 0] = 2
+    with pytest.raises(ValueError, match='`target` .* 255 .void., got 2;'):
+        MODELS.build(cfg)(head(feats), sample.gt_sem_seg.data)

@@ -65,6 +65,24 @@ def test_outlier_losses__logits_are_enlarged_for_who_needs_it(align_corners):
     assert small.size == ((8, 8) if align_corners else (4, 4))
 
 
+def test_outlier_losses__small_logits_keep_less_for_backward():
+    loss, label = RbALoss(), torch.randint(0, 2, (1, 64, 64))
+    kept = []
+    for align_corners in (False, True):
+        storages = {}
+
+        def note(tensor, storages=storages):
+            storage = tensor.untyped_storage()
+            storages[storage.data_ptr()] = storage.nbytes()
+            return tensor
+
+        logits = torch.rand(1, 19, 16, 16, requires_grad=True)
+        with torch.autograd.graph.saved_tensors_hooks(note, lambda t: t):
+            outlier_losses([loss], logits, label, align_corners)
+        kept.append(sum(storages.values()))
+    assert kept[0] < kept[1] / 3
+
+
 def scenes():
     """Two images whose void and outliers are of one colour each."""
     images = []
