@@ -6,10 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..labels import split_outliers
-
-# Looking labels up is several times faster than splitting each image.
-_ANOMALY_OF_STORED = split_outliers(np.arange(256, dtype=np.uint8))[1]
+from ..labels import IGNORE_INDEX, OUTLIER_INDEX
 
 
 def image_name(data_sample: dict) -> str:
@@ -86,4 +83,8 @@ def anomaly_label(data_sample: dict,
         raise ValueError(f'the label of {image_name(data_sample)} must lie in '
                          f'[0, 255], got ids from {low} to {high}; load it '
                          'with LoadCheckedAnnotations')
-    return _ANOMALY_OF_STORED.take(seg_label.to(torch.uint8).cpu().numpy())
+    stored = seg_label.to(torch.uint8).cpu().numpy()
+    # Several times faster than `split_outliers` or a table.
+    anomaly = (stored == OUTLIER_INDEX).view(np.uint8)
+    np.copyto(anomaly, IGNORE_INDEX, where=stored == IGNORE_INDEX)
+    return anomaly
