@@ -19,22 +19,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .cell_table import CellTable, PageCache
-from .score_cells import (
-    MAX_LEVEL,
-    decode,
-    encode,
-    num_codes,
-    score_keys,
-    sufficient_level,
-)
+from .cell_pages import CellPages
+from .cell_table import NUM_SLOTS, CellTable
+from .score_cells import cell_keys, score_keys, sufficient_level
 
 IGNORE_LABEL = 255
 MAX_DISTINCT = 5 << 17
 
-_SLACK = 1 << 17  # cells above the limit before it is enforced
-_CHUNK = 1 << 16  # pixels in flight; their scratch arrays stay in the cache
-_FLUSH_PIXELS = 1 << 31  # before a count of a page could overflow
+_SLACK = 1 << 16  # cells above the limit before it is enforced
+_MOST_CELLS = NUM_SLOTS // 4 * 3  # of the table, before it grows slow
+_CHUNK = 1 << 15  # pixels in flight; their scratch arrays stay in the cache
+_SAMPLE = 1 << 20  # pixels that tell what is to come
+_MAX_PIXELS = 1 << 31  # before a count could overflow
 
 
 @dataclass(frozen=True)
@@ -54,11 +50,71 @@ class ScoreCounts:
     level: int = 0
 
 
-class ScoreHistogram:
-    """Counts of distinct scores in 30 MB (38 MB beyond 2**32 pixels).
+_NO_COUNTS = ScoreCounts(np.zeros(0, np.uint32), np.zeros(0, np.int64),
+                         np.zeros(0, np.int64))
 
-    Raising the level takes 25 MB more for a moment; neither grows with the
-    number of images or their size.
+
+class CellCounter:
+    """Counts of the cells of one level, of at most 2**31 pixels.
+
+    Args:
+        level: See ``score_cells``.
+        keys: (D,) uint32, never falling, as they are to be expected.
+    """
+
+    def __init__(self, level: int, keys: np.ndarray) -> None:
+        self.level = level
+        self._num_pixels = 0
+        self._pages = CellPages(level, keys)
+        self._table = CellTable()
+        self._beside: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def add(self, scores: np.ndarray, anomalous: np.ndarray) -> None:
+        """Count pixels: (P,) float32, (P,) bool."""
+        self._num_pixels += scores.size
+        keys = score_keys(scores)
+        beside = self._pages.add(keys, anomalous)
+        self._beside.append((keys[beside], anomalous[beside]))
+        if sum(keys.size for keys, _ in self._beside) >= _CHUNK:
+            self._add_beside()
+
+    def _add_beside(self) -> None:
+        """Count the pixels that had no page, a few calls for many."""
+        if self._beside:
+            parts = zip(*self._beside, strict=True)
+            keys, anomalous = map(np.concatenate, parts)
+            self._beside.clear()
+            self._pages.grow(keys)
+            rest = self._pages.add(keys, anomalous)
+            self._table.add(cell_keys(keys[rest], self.level),
+                            anomalous[rest])
+
+    def is_full(self) -> bool:
+        """Tell whether many more pixels have no room."""
+        return (self._num_pixels >= _MAX_PIXELS
+                or self._table.most_cells > _MOST_CELLS
+                and self._table.count_cells() > _MOST_CELLS)
+
+    def count_cells(self) -> int:
+        """Return about how many cells there are; some may count twice."""
+        self._add_beside()
+        return self._pages.count_cells() + self._table.count_cells()
+
+    def to_counts(self) -> list[ScoreCounts]:
+        """Return two parts, keys in any order, the counts still uint32."""
+        self._add_beside()
+        return [
+            ScoreCounts(cells, counts[0] - counts[1], counts[1], self.level)
+            for cells, counts in (self._pages.occupied(),
+                                  self._table.occupied())
+        ]
+
+
+class ScoreHistogram:
+    """Counts of distinct scores in 38 MB, whatever their number.
+
+    Raising the level and giving the counts out takes up to 25 MB more for a
+    moment.
 
     Args:
         max_distinct: Most cells before the level rises, up to 655360. A
@@ -71,11 +127,8 @@ class ScoreHistogram:
             raise ValueError('`max_distinct` must lie in '
                              f'[1, {MAX_DISTINCT}], got {max_distinct}')
         self.max_distinct = max_distinct
-        self.level = 0
-        self._num_pixels = 0
-        self._paged_pixels = 0
-        self._table = CellTable(np.uint32)
-        self._pages: PageCache | None = None
+        self._settled = _NO_COUNTS
+        self._counter: CellCounter | None = None
 
     def update(self,
                scores: np.ndarray,
@@ -105,99 +158,83 @@ class ScoreHistogram:
         scores, labels = scores.reshape(-1), labels.reshape(-1)
         for start in range(0, scores.size, _CHUNK):
             part = slice(start, start + _CHUNK)
-            self._count_pixels(*_valid_pixels(scores[part], labels[part],
-                                              source))
+            valid = _valid_pixels(scores[part], labels[part], source)
+            if self._counter is None:
+                rest = slice(start, start + _SAMPLE)
+                self._start(*_valid_pixels(scores[rest], labels[rest],
+                                           source))
+            self._counter.add(*valid)
+            if self._counter.is_full():
+                self._settle()
+        if (self._counter is not None and
+                self._counter.count_cells() > self.max_distinct + _SLACK):
+            self._settle()
 
     def merge(self, other: ScoreCounts) -> None:
         """Add the counts of another part of the set, of any level."""
-        if self.level < other.level:
-            self._flush_pages()
-            self._raise_level(max(self.level, other.level))
-        self._expect(int(other.negatives.sum() + other.positives.sum()))
-        counts = np.stack([other.negatives, other.positives], axis=1)
-        self._add_cells(other.keys, counts)
+        self._settled = merge_counts([self._settled, other],
+                                     self.max_distinct)
 
     def to_counts(self) -> ScoreCounts:
         """Return what was counted; the histogram can go on."""
-        self._fit()
-        slots = np.flatnonzero(self._table.codes)
-        keys = decode(self._table.codes[slots], self.level)
-        slots = slots[np.argsort(keys)]
-        keys.sort()
-        negatives, positives = (
-            self._table.counts[slots, label].astype(np.int64)
-            for label in (0, 1))
-        return ScoreCounts(keys, negatives, positives, self.level)
+        self._settle()
+        return self._settled
 
-    def _expect(self, num_pixels: int) -> None:
-        """Make sure that no count overflows with so many pixels more."""
-        self._num_pixels += num_pixels
-        table = self._table
-        if self._num_pixels >= 1 << 32 and table.counts.dtype == np.uint32:
-            table.counts = table.counts.astype(np.uint64)
+    def _start(self, scores: np.ndarray, anomalous: np.ndarray) -> None:
+        """Start to count, at the level that a first part asks for anyway."""
+        level, keys = self._settled.level, self._settled.keys
+        if not keys.size:
+            keys = score_keys(scores)
+            keys.sort()
+            level = sufficient_level(keys, self.max_distinct, level)
+        self._counter = CellCounter(level, keys)
 
-    def _count_pixels(self, scores: np.ndarray, labels: np.ndarray) -> None:
-        self._expect(scores.size)
-        self._make_room()
-        if self._pages is None:
-            self._pages = PageCache(num_codes(self.level))
-        codes = encode(score_keys(scores), self.level)
-        labels = labels.astype(np.int32)
-        self._paged_pixels += scores.size
-        beside = self._pages.add(codes, labels)
-        if beside.size:
-            self._table.add(codes[beside], labels[beside])
+    def _settle(self) -> None:
+        """Enforce the limit and make room."""
+        if self._counter is not None:
+            parts = [self._settled, *self._counter.to_counts()]
+            self._settled, self._counter = _NO_COUNTS, None  # free them
+            self._settled = merge_counts(parts, self.max_distinct)
 
-    def _add_cells(self, keys: np.ndarray, counts: np.ndarray) -> None:
-        for start in range(0, keys.size, _CHUNK):
-            part = slice(start, start + _CHUNK)
-            self._make_room()
-            self._table.add_counts(encode(keys[part], self.level),
-                                   counts[part])
 
-    def _make_room(self) -> None:
-        """Enforce the limit well before the table or a count is full."""
-        full = self._table.most_cells > self.max_distinct + _SLACK
-        if full or self._paged_pixels >= _FLUSH_PIXELS:
-            self._fit()
+def merge_counts(parts: list[ScoreCounts], max_distinct: int) -> ScoreCounts:
+    """Add counts up, at the smallest level that suffices.
 
-    def _fit(self) -> None:
-        """Raise the level to the smallest one within the limit."""
-        self._flush_pages()
-        num_cells = np.count_nonzero(self._table.codes)
-        self._table.most_cells = num_cells
-        if num_cells > self.max_distinct and self.level < MAX_LEVEL:
-            self._raise_level(self._sufficient_level())
+    Args:
+        parts: Of any level, with keys in any order and repeated; the list
+            is emptied, to free them early.
+        max_distinct: Most cells, unless the level is 15.
 
-    def _sufficient_level(self) -> int:
-        keys = decode(self._table.codes[self._table.codes != 0], self.level)
-        keys.sort()
-        return sufficient_level(keys, self.max_distinct)
+    Returns:
+        The sum; its level is at least that of every part.
+    """
+    level = max(part.level for part in parts)
+    keys = np.concatenate([cell_keys(part.keys, level) for part in parts])
+    counts = [np.concatenate([part.negatives for part in parts]),
+              np.concatenate([part.positives for part in parts])]
+    parts.clear()
+    order = np.argsort(keys, kind='stable')  # fast where parts have order
+    keys = keys[order]
+    level = sufficient_level(keys, max_distinct, level)
+    keys = cell_keys(keys, level)
+    firsts = _first_places(keys)
+    keys = keys[firsts]
+    for index in (0, 1):
+        counts[index] = np.add.reduceat(counts[index][order], firsts,
+                                        dtype=np.int64)
+    return ScoreCounts(keys, *counts, level)
 
-    def _flush_pages(self) -> None:
-        if self._paged_pixels:
-            pages, self._pages, level = self._pages, None, self.level
-            self._paged_pixels = 0
-            for codes, counts in pages.drain():
-                self._add_cells(decode(codes, level), counts)
-            if self.level == level:
-                self._pages = pages
 
-    def _raise_level(self, level: int) -> None:
-        """Rebuild the table at a higher level; the pages must be empty."""
-        codes, counts = self._table.occupied()
-        keys = decode(codes, self.level)
-        count_type = counts.dtype.type
-        self.level = level
-        self._pages = None
-        del self._table  # before its successor takes memory
-        self._table = CellTable(count_type)
-        self._add_cells(keys, counts)
+def _first_places(keys: np.ndarray) -> np.ndarray:
+    """Return where runs of equal keys start."""
+    is_first = np.ones(keys.size, bool)
+    np.not_equal(keys[1:], keys[:-1], out=is_first[1:])
+    return np.flatnonzero(is_first)
 
 
 def _valid_pixels(scores: np.ndarray, labels: np.ndarray,
                   source: str) -> tuple[np.ndarray, np.ndarray]:
-    """Drop void pixels and check the others."""
+    """Return the scores that are not void, and which are anomalous."""
     valid = labels != IGNORE_LABEL
     if not valid.all():
         scores, labels = scores[valid], labels[valid]
@@ -209,4 +246,4 @@ def _valid_pixels(scores: np.ndarray, labels: np.ndarray,
         raise ValueError(f'anomaly labels of {source} must be 0, 1 or '
                          f'{IGNORE_LABEL}, got {np.unique(labels).tolist()}; '
                          'split stored labels with labels.split_outliers')
-    return scores, labels
+    return scores, labels == 1

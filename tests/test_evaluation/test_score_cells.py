@@ -5,10 +5,8 @@ import pytest
 
 from mmseg_anomaly.evaluation.score_cells import (
     MAX_LEVEL,
-    decode,
-    encode,
+    cell_keys,
     is_exact,
-    num_codes,
     score_keys,
     sufficient_level,
 )
@@ -68,27 +66,25 @@ def _brute_force_cells(keys, level):
 
 
 @pytest.mark.parametrize('level', [0, 1, 9, MAX_LEVEL])
-def test_codes_are_distinct_exactly_where_cells_are(level):
+def test_cell_keys_are_the_smallest_of_each_cell(level):
     rng = np.random.default_rng(level)
     keys = score_keys(
         np.concatenate([
             rng.standard_normal(5000), _floats_around(1, 2000),
             -_floats_around(1, 2000), [np.inf, -np.inf]
         ]).astype(np.float32))
-    codes = encode(keys, level)
-    cells = _brute_force_cells(keys, level)
-    assert np.array_equal(decode(codes, level), cells)
-    assert np.array_equal(encode(cells, level), codes)
-    assert codes.min() > 0
-    assert codes.max() < num_codes(level)
+    cells = cell_keys(keys, level)
+    assert np.array_equal(cells, _brute_force_cells(keys, level))
+    assert np.array_equal(cell_keys(cells, level), cells)
+    assert cells.min() > 0
 
 
 def test_cells_of_a_higher_level_are_unions_of_cells():
     keys = score_keys(
         np.random.default_rng(0).standard_normal(10000).astype(np.float32))
     for level in range(1, MAX_LEVEL + 1):
-        once = encode(keys, level)
-        twice = encode(decode(encode(keys, level - 1), level - 1), level)
+        once = cell_keys(keys, level)
+        twice = cell_keys(cell_keys(keys, level - 1), level)
         assert np.array_equal(once, twice)
 
 
@@ -99,6 +95,8 @@ def test_sufficient_level_is_the_smallest():
     assert sufficient_level(keys, 3) == 1
     assert sufficient_level(keys, 2) == 2  # 0 8
     assert sufficient_level(keys, 1) == 4
+    assert sufficient_level(np.repeat(keys, 2), 5) == 1
+    assert sufficient_level(keys, 6, level=2) == 2
 
 
 def test_sufficient_level_never_counts_on_exact_keys():
