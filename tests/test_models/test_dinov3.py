@@ -1,6 +1,8 @@
 """A ViT of rotary positions, cut in two, is the whole one."""
 import pytest
 import torch
+from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
 from timm.models.eva import Eva
 
 from mmseg_anomaly.models.backbones import EoMTViT
@@ -206,3 +208,14 @@ def test_load__biases_that_matter_are_missed(tmp_path):
     del weights['blocks.1.attn.v_bias']
     with pytest.raises(ValueError, match=r'missing keys: blocks.1.*v_bias'):
         read(weights, tmp_path)
+
+
+def test_loss__reaches_every_parameter(tmp_path):
+    backbone, head = halves(tmp_path)
+    sample = SegDataSample()
+    sample.gt_sem_seg = PixelData(
+        data=torch.zeros(1, 32, 48, dtype=torch.long))
+    losses = head.train().loss(backbone.train()(IMAGES), [sample] * 2, None)
+    sum(losses.values()).backward()
+    assert not [name for half in (backbone, head)
+                for name, p in half.named_parameters() if p.grad is None]

@@ -6,7 +6,6 @@ N tokens in all, h w patches, H W pixels, L joint blocks.
 from collections.abc import Sequence
 
 import torch
-from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
@@ -20,20 +19,12 @@ from ..query_masks import (
     patch_map_of,
     query_attention_mask,
 )
-from ..vit import (
-    Arch,
-    build_vit,
-    materialize,
-    prepend_tokens,
-    rotary_positions,
-    run_block,
-    split_depth,
-)
-from ..vit_weights import load_vit_weights, select_part
+from ..vit import Arch, run_block
+from .joint_blocks import JointBlocks
 
 
 @MODELS.register_module()
-class EoMTDecodeHead(BaseModule):
+class EoMTDecodeHead(JointBlocks):
     """Last blocks of a ViT together with learned queries.
 
     In training the queries predict before each joint block and after the
@@ -99,26 +90,15 @@ class EoMTDecodeHead(BaseModule):
                  drop_path_rate: float = 0.,
                  with_cp: bool = False,
                  init_cfg: dict | list | None = None) -> None:
-        super().__init__(init_cfg)
-        self.arch = arch
-        self.img_size = tuple(img_size)
-        self.patch_size = patch_size
+        super().__init__(
+            arch, img_size, patch_size=patch_size,
+            num_joint_blocks=num_joint_blocks, num_queries=num_queries,
+            pretrained=pretrained, drop_path_rate=drop_path_rate,
+            init_cfg=init_cfg)
         self.num_classes = num_classes
         self.out_channels = num_classes
-        self.num_queries = num_queries
-        self.pretrained = pretrained
         self.with_cp = with_cp
-        vit = build_vit(arch, img_size, patch_size, drop_path_rate)
-        self.depth = len(vit.blocks)
-        self.first_block = split_depth(vit, num_joint_blocks)
-        vit.blocks = vit.blocks[self.first_block:]
-        materialize(vit, draw=not pretrained)
-        dim = self.embed_dim = vit.embed_dim
-        self.blocks = nn.ModuleList(vit.blocks)
-        self.norm = vit.norm
-        self.rotary = rotary_positions(vit)
-        if self.rotary is not None:
-            prepend_tokens(self.blocks, num_queries)
+        dim = self.embed_dim
         self.queries = nn.Embedding(num_queries, dim)
         sizes = dict(in_features=dim, out_features=num_classes + 1)
         self.class_head = (
@@ -136,42 +116,6 @@ class EoMTDecodeHead(BaseModule):
         self.query_losses = nn.ModuleList(
             MODELS.build(cfg) for cfg in query_losses)
         _check_loss_names([loss.loss_name for loss in self.query_losses])
-        self.register_buffer('attn_mask_probs', torch.ones(num_joint_blocks))
-        self._mask_probs = (1., ) * num_joint_blocks
-        self.register_load_state_dict_post_hook(_remember_mask_probs)
-
-    def init_weights(self) -> None:
-        """Read this half's share of the pretrained ViT.
-
-        Raises:
-            FileNotFoundError: If the pretrained file is missing.
-            ValueError: If its keys or shapes do not fit.
-        """
-        super().init_weights()
-        if not self.pretrained:
-            return
-        vit = build_vit(self.arch, self.img_size, self.patch_size)
-        weights = load_vit_weights(
-            self.pretrained, self.arch, vit, dtype=None)
-        for index, block in enumerate(self.blocks, self.first_block):
-            block.load_state_dict(select_part(weights, f'blocks.{index}.'))
-        self.norm.load_state_dict(select_part(weights, 'norm.'))
-
-    def set_attn_mask_probs(self, probs: Sequence[float]) -> None:
-        """Set how often each joint block masks the attention of a query.
-
-        Args:
-            probs: One probability for each joint block.
-
-        Raises:
-            ValueError: If their number or range is wrong.
-        """
-        if len(probs) != len(self.blocks) or not all(
-                0 <= p <= 1 for p in probs):
-            raise ValueError(f'expected {len(self.blocks)} probabilities in '
-                             f'[0, 1], one for each joint block, got {probs}')
-        self._mask_probs = tuple(float(p) for p in probs)
-        self.attn_mask_probs.copy_(torch.tensor(self._mask_probs))
 
     def forward(self, inputs: tuple[Tensor, Tensor]) -> list[Prediction]:
         """Run the joint blocks.
@@ -306,29 +250,6 @@ class EoMTDecodeHead(BaseModule):
         return self.predict_evidence(inputs, batch_img_metas,
                                      test_cfg)['seg_logits']
 
-    def get_layer_depth(self,
-                        param_name: str,
-                        prefix: str = '') -> tuple[int, int]:
-        """Block a parameter belongs to, for layer-wise rate decay.
-
-        Args:
-            param_name: Name of the parameter, as in ``named_parameters()``
-                of the model.
-            prefix: What precedes this module's own names.
-
-        Returns:
-            ``(layer, num_layers)``; all but the blocks count as the last.
-        """
-        name = param_name.removeprefix(prefix)
-        if name.startswith('blocks.'):
-            return self.first_block + int(name.split('.')[1]), self.depth
-        return self.depth - 1, self.depth
-
-    def is_backbone_param(self, param_name: str, prefix: str = '') -> bool:
-        """Whether a parameter is part of the pretrained ViT."""
-        name = param_name.removeprefix(prefix)
-        return name.startswith(('blocks.', 'norm.'))
-
     def _predict(self, tokens: Tensor, grid: tuple[int, int]) -> Prediction:
         # contiguous: otherwise PyTorch chooses how to multiply, and rounds,
         # by whether the weights are frozen
@@ -350,11 +271,6 @@ class EoMTDecodeHead(BaseModule):
             opened = torch.rand(
                 mask_logits.shape[:2], device=mask_logits.device) >= prob
         return query_attention_mask(mask_logits, grid, num_tokens, opened)
-
-
-def _remember_mask_probs(head: EoMTDecodeHead, incompatible: object) -> None:
-    """Keep the loaded probabilities on the host: reading costs a sync."""
-    head._mask_probs = tuple(head.attn_mask_probs.tolist())
 
 
 def _check_loss_names(names: list[str]) -> None:
