@@ -1,11 +1,11 @@
 """Which versions this package works with, checked before they are imported.
 
-Only metadata is read: an unsupported library may fail while it is imported,
-and its own traceback would hide the reason.
+First only metadata is read: an unsupported library may fail while it is
+imported, and its own traceback would hide the reason.
 """
 from collections.abc import Callable, Iterable
-from importlib import metadata
-from typing import NamedTuple
+from importlib import import_module, metadata
+from typing import Any, NamedTuple
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
@@ -82,6 +82,41 @@ def mmpretrain_problem(version_of: VersionOf) -> str | None:
             f'uninstall {owners[0]}, which mmseg_anomaly does not need.')
 
 
+def operators_problem(version_of: VersionOf = installed_version,
+                      importer: Callable[[str], Any] = import_module
+                      ) -> str | None:
+    """One sentence if the compiled operators of mmcv cannot be used.
+
+    A full mmcv is compiled for one release of torch, and pip replaces torch
+    without a word about it.
+
+    Args:
+        version_of: Maps a distribution's name to its version, None if it is
+            absent.
+        importer: Imports a module by its name.
+    """
+    owners = [d for d in ('mmcv', 'onedl-mmcv') if version_of(d)]
+    if not owners:
+        return None
+    mmcv = f'{owners[0]} {version_of(owners[0])}'
+    again = ('run `pip install --force-reinstall --no-deps --no-cache-dir '
+             f'--no-build-isolation {mmcv.replace(" ", "==")}`')
+    importer('torch')
+    try:
+        importer('mmcv._ext')
+    except ModuleNotFoundError:
+        mmsegmentation = version_of('mmsegmentation')
+        return mmsegmentation and (
+            f'mmsegmentation {mmsegmentation} needs the compiled operators '
+            f'of mmcv, and {mmcv} was built without them: {again} without '
+            'MMCV_WITH_OPS=0.')
+    except ImportError as error:
+        return (f'The operators of {mmcv} do not fit torch '
+                f'{version_of("torch")} ({error}): build them for it, '
+                f'{again}, or go back to the torch they were built for.')
+    return None
+
+
 def find_problem(version_of: VersionOf = installed_version) -> str | None:
     """First reason why the installed libraries do not fit together.
 
@@ -105,7 +140,7 @@ def require_compatible_versions() -> None:
     Raises:
         ImportError: If one is missing, unsupported, or clashes with another.
     """
-    problem = find_problem()
+    problem = find_problem() or operators_problem()
     if problem:
         raise ImportError(problem)
 

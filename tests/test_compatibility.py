@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from mmseg_anomaly._compatibility import REQUIREMENTS, find_problem
+from mmseg_anomaly._compatibility import (
+    REQUIREMENTS,
+    find_problem,
+    operators_problem,
+)
 
 SUPPORTED = {
     'torch': '2.14.1+cpu', 'mmengine': '0.10.7', 'mmcv-lite': '2.1.0',
@@ -84,6 +88,32 @@ def test_supported_versions__pass(changes):
 ])
 def test_unsupported_versions__give_one_sentence(changes, sentence):
     assert problem(**changes) == sentence
+
+
+FULL = {'torch': '2.14.1', 'mmcv': '2.1.0', 'mmsegmentation': '1.2.2'}
+BUILD = ('run `pip install --force-reinstall --no-deps --no-cache-dir '
+         '--no-build-isolation mmcv==2.1.0`')
+
+
+@pytest.mark.parametrize(('versions', 'error', 'sentence'), [
+    ({'mmcv-lite': '2.1.0'}, ImportError('not asked for'), None),
+    (FULL, None, None),
+    ({'mmcv': '2.1.0', 'onedl-mmsegmentation': '1.4.2'},
+     ModuleNotFoundError('mmcv._ext'), None),
+    (FULL, ModuleNotFoundError('mmcv._ext'),
+     'mmsegmentation 1.2.2 needs the compiled operators of mmcv, and mmcv '
+     f'2.1.0 was built without them: {BUILD} without MMCV_WITH_OPS=0.'),
+    (FULL, ImportError('undefined symbol: _ZN3c10'),
+     'The operators of mmcv 2.1.0 do not fit torch 2.14.1 (undefined symbol: '
+     f'_ZN3c10): build them for it, {BUILD}, or go back to the torch they '
+     'were built for.'),
+])
+def test_operators__are_those_of_this_torch(versions, error, sentence):
+    def importer(name):
+        if name == 'mmcv._ext' and error:
+            raise error
+
+    assert operators_problem(versions.get, importer) == sentence
 
 
 def test_requirements__are_those_of_setup():
