@@ -152,7 +152,8 @@ def test_folder_in_use__is_refused(run, tmp_path, capsys):
 
 
 def test_placement_and_blending__are_used_and_noted(run):
-    out = run('--placement', 'type=UniformPlacement', 'protected_classes=[0,1,255]',
+    out = run('--placement', 'type=UniformPlacement',
+              'protected_classes=[0,1,255]',
               '--blending', 'mode=feather', 'color_match=0.5',
               '--max-scale', 0.2)
     manifest = json.loads((out / 'manifest.json').read_text())

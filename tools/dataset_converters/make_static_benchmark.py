@@ -47,25 +47,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Make an anomaly test set from labelled scenes and cut '
         'out objects')
-    parser.add_argument(
-        '--scenes', nargs='+', required=True, metavar='PATH',
-        help='a config with dataloaders, or the folders IMAGES ANNOTATIONS')
-    parser.add_argument(
-        '--split', choices=('train', 'val', 'test'), default='val',
-        help='which dataloader of the config (default: val)')
-    parser.add_argument(
-        '--cfg-options', nargs='+', action=mmengine.DictAction,
-        help='overrides of the config, such as '
-        'val_dataloader.dataset.data_root=data/camvid')
-    parser.add_argument(
-        '--classes', nargs='+', metavar='NAME',
-        help='names of the ids 0, 1, ... (folders only)')
-    parser.add_argument(
-        '--void-ids', nargs='*', type=int, default=[], metavar='ID',
-        help='ids of the label files that mean void (folders only)')
-    parser.add_argument('--img-suffix', default='.jpg', help='folders only')
-    parser.add_argument(
-        '--seg-map-suffix', default='.png', help='folders only')
+    add_scene_arguments(parser)
     parser.add_argument(
         '--objects', nargs='+', required=True, metavar='PATH',
         help='COCO instances file and its image folder, a *.pack file, a '
@@ -100,6 +82,28 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     if args.out.exists() and any(args.out.iterdir()):
         parser.error(f'--out {args.out} is not empty; choose a new folder')
     return args
+
+
+def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        '--scenes', nargs='+', required=True, metavar='PATH',
+        help='a config with dataloaders, or the folders IMAGES ANNOTATIONS')
+    parser.add_argument(
+        '--split', choices=('train', 'val', 'test'), default='val',
+        help='which dataloader of the config (default: val)')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=mmengine.DictAction,
+        help='overrides of the config, such as '
+        'val_dataloader.dataset.data_root=data/camvid')
+    parser.add_argument(
+        '--classes', nargs='+', metavar='NAME',
+        help='names of the ids 0, 1, ... (folders only)')
+    parser.add_argument(
+        '--void-ids', nargs='*', type=int, default=[], metavar='ID',
+        help='ids of the label files that mean void (folders only)')
+    parser.add_argument('--img-suffix', default='.jpg', help='folders only')
+    parser.add_argument(
+        '--seg-map-suffix', default='.png', help='folders only')
 
 
 def build_scenes(args: argparse.Namespace) -> BaseSegDataset:

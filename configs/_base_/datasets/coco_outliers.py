@@ -1,4 +1,6 @@
-# Objects of COCO that no road scene knows, pasted in training.
+# Objects of COCO that no road scene knows, pasted in training. Cut out before
+# by tools/dataset_converters/coco_outliers.py, they load faster; see
+# docs/outlier_exposure.md, also for other places and blending.
 outlier_paste = dict(
     type='OutlierPaste',
     source=dict(
