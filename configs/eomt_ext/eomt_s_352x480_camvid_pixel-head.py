@@ -1,4 +1,4 @@
-# Train eomt_s_352x480_camvid.py first.
+# Train eomt_s_352x480_camvid_ft.py first.
 _base_ = [
     '../_base_/models/eomt_b_640x640_pixel-head.py',
     '../_base_/datasets/camvid_352x480.py',
@@ -21,6 +21,7 @@ train_pipeline = [
     *_base_.train_pipeline[2:]
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
-max_iters = 300
+max_iters = 200
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
-load_from = 'work_dirs/eomt_s_352x480_camvid/iter_300.pth'
+optim_wrapper = dict(optimizer=dict(lr=1e-3))  # for so few iterations
+load_from = 'work_dirs/eomt_s_352x480_camvid_ft/iter_100.pth'
