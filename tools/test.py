@@ -96,6 +96,7 @@ def main() -> None:
     if args.save_heatmaps is not None:
         command_line.enable_heatmaps(
             cfg, args.save_heatmaps, Path(args.config).stem)
+    command_line.check_thresholds(cfg)
     metrics = command_line.build_runner(cfg).test()
     command_line.warn_of_rounding(metrics)
 

@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 from mmseg.registry import RUNNERS
 
 from ..evaluation.heatmap_files import rounding_losses, rounding_warnings
+from ..evaluation.operating_point import read_threshold
 from .runner import LAUNCHER_VARIABLES
 
 LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
@@ -84,6 +85,9 @@ def enable_amp_inference(cfg: Config) -> None:
 def enable_heatmaps(cfg: Config, output_dir: str, method: str) -> None:
     """Write heat maps while testing, and rank them as they are written.
 
+    Of a dataset ``with_labels=False`` nothing can be ranked: it gets no
+    evaluator, and its pipeline loads no label.
+
     Args:
         cfg: Its hooks and evaluators get one more each.
         output_dir: What SegmentMeIfYouCan's code calls ``DIR_OUTPUTS``.
@@ -93,10 +97,31 @@ def enable_heatmaps(cfg: Config, output_dir: str, method: str) -> None:
         *(cfg.get('custom_hooks') or ()),
         dict(type='HeatmapHook', output_dir=output_dir, method=method)
     ]
+    dataset = cfg.test_dataloader.dataset
+    if not dataset.get('with_labels', True):
+        dataset.pipeline = [step for step in dataset.pipeline
+                            if step['type'] != 'LoadCheckedAnnotations']
+        cfg.test_evaluator = []
+        return
     evaluators = cfg.test_evaluator
     if isinstance(evaluators, dict):
         evaluators = [evaluators]
     cfg.test_evaluator = [*evaluators, dict(type='Float16AnomalyMetric')]
+
+
+def check_thresholds(cfg: Config) -> None:
+    """Check that threshold files of metrics are for the checkpoint.
+
+    Raises:
+        ValueError: If one was chosen for another checkpoint.
+    """
+    evaluators = cfg.get('test_evaluator') or ()
+    if isinstance(evaluators, dict):
+        evaluators = [evaluators]
+    for evaluator in evaluators:
+        threshold = evaluator.get('threshold')
+        if isinstance(threshold, str) and threshold != 'best_f1':
+            read_threshold(threshold, cfg.load_from)
 
 
 def warn_of_rounding(metrics: Mapping[str, float]) -> None:

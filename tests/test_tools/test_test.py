@@ -1,4 +1,5 @@
 """tools/test.py by real tests of a real, tiny checkpoint."""
+import json
 from pathlib import Path
 
 import numpy as np
@@ -123,3 +124,39 @@ def test_save_heatmaps__as_the_official_code_reads_them(
     metrics = read_metrics(tmp_path / 'work')
     assert metrics['float16/energy/AuPRC'] == pytest.approx(
         metrics['anomaly/energy/AuPRC'], abs=1.)
+
+
+def test_save_heatmaps__of_images_whose_labels_are_hidden(
+        tiny_config, tmp_path, run_tool, checkpoint):
+    pytest.importorskip('h5py')
+    for name in [f'cow{index:04}' for index in range(100)]:
+        for path in (tmp_path / f'track/images/{name}.jpg',
+                     tmp_path / f'track/labels_masks/{name}.png'):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new('RGB', (16, 16)).save(path)  # the labels are dummies
+    config = tiny_config.with_name('hidden.py')
+    config.write_text(
+        "_base_ = ['tiny.py']\n"
+        "test_dataloader = dict(dataset=dict(_delete_=True, split='test', "
+        "type='RoadAnomaly21Dataset', with_labels=False, "
+        f"data_root='{tmp_path}/track', pipeline=[_base_.loader, "
+        "dict(type='LoadCheckedAnnotations', num_classes=3), "
+        "dict(type='PackSegInputs')]))\n")
+    run_tool('test', config, checkpoint, '--work-dir', tmp_path / 'work',
+             '--save-heatmaps', tmp_path / 'maps')
+    folder = tmp_path / 'maps/anomaly_p/hidden_energy/AnomalyTrack-all'
+    assert sorted(path.stem for path in folder.iterdir()) == [
+        f'cow{index:04}' for index in range(100)]
+
+
+def test_components__refuse_the_threshold_of_another_checkpoint(
+        tiny_config, tmp_path, run_tool, checkpoint):
+    threshold = tmp_path / 'other.threshold.json'
+    threshold.write_text(json.dumps(dict(
+        scorer='energy', threshold=0., checkpoint_sha256='0' * 64)))
+    config = tiny_config.with_name('components.py')
+    config.write_text(
+        "_base_ = ['tiny.py']\ntest_evaluator = [dict(type='AnomalyMetric'), "
+        f"dict(type='ComponentMetric', threshold='{threshold}')]\n")
+    with pytest.raises(ValueError, match='chosen for another checkpoint'):
+        run_tool('test', config, checkpoint, '--work-dir', tmp_path / 'work')
