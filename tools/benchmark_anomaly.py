@@ -27,11 +27,7 @@ from mmseg_anomaly.benchmarking import (
 from mmseg_anomaly.benchmarking.provenance import digest, versions
 from mmseg_anomaly.benchmarking.report import markdown_text
 from mmseg_anomaly.benchmarking.runs import SUMMARY_NAME, discard_run
-from mmseg_anomaly.datasets.benchmarks import (
-    BENCHMARKS,
-    find_benchmarks,
-    get_benchmark,
-)
+from mmseg_anomaly.datasets.benchmarks import find_benchmarks, get_benchmark
 from mmseg_anomaly.engine import command_line
 from mmseg_anomaly.evaluation.operating_point import (
     read_threshold,
@@ -84,8 +80,8 @@ def parse_args() -> argparse.Namespace:
         help='the dir to save the maps to, as SegmentMeIfYouCan reads them')
     parser.add_argument(
         '--skip-broken', action='store_true',
-        help='leave broken images of the benchmarks out, and call their '
-        'numbers partial')
+        help='leave broken images out, and call the numbers of their '
+        'dataset partial')
     command_line.add_common_arguments(parser)
     return parser.parse_args()
 
@@ -140,7 +136,7 @@ def dataset_config(cfg: Config, name: str, found: dict,
     cfg = copy.deepcopy(cfg)
     folder = Path(cfg.work_dir, name)
     dataset = dict(found, pipeline=test_pipeline(cfg))
-    if args.skip_broken and name in BENCHMARKS:
+    if args.skip_broken:
         dataset['skip_broken'] = True
     cfg.test_dataloader = dict(
         batch_size=1,

@@ -87,3 +87,34 @@ def test_manifest_without_images__is_refused(folder):
                                                       'images': []}))
     with pytest.raises(ValueError, match='manifest.json of .* no image'):
         StaticAnomalyDataset(str(folder))
+
+
+def build(folder, **kwargs):
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        return StaticAnomalyDataset(
+            str(folder), test_mode=True,
+            pipeline=[dict(type='LoadImageFromFile')], **kwargs)
+
+
+@pytest.mark.parametrize('part', ['images', 'annotations'])
+def test_broken_file__is_left_out_on_request(folder, part):
+    path = folder / part / 'b.png'
+    path.write_bytes(path.read_bytes()[:40])
+    dataset = build(folder, skip_broken=True)
+    assert [info['img_path'][-5:] for info in dataset] == ['a.png']
+    assert dataset.metainfo['partial'] == "broken files left out: ['b']"
+
+
+def test_broken_image__stops_the_run(folder):
+    assert not build(folder, skip_broken=True).metainfo.get('partial')
+    path = folder / 'images' / 'b.png'
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(ValueError, match=r'b.png of \d+ bytes is broken'):
+        build(folder)[0]
+
+
+def test_broken_images__cannot_be_the_whole_set(folder):
+    for path in (folder / 'images').iterdir():
+        path.write_bytes(b'')
+    with pytest.raises(ValueError, match='all 2 images of .* are broken'):
+        build(folder, skip_broken=True)

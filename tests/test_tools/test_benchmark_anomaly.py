@@ -189,6 +189,21 @@ def test_benchmark__says_that_a_set_without_broken_images_is_partial(
     assert '7' in lines[0]['partial']
 
 
+def test_benchmark__skips_broken_images_of_own_sets_too(
+        config, checkpoint, tmp_path, run_tool):
+    root = tmp_path / 'benchmarks'
+    write_own_set(root / 'mine', 2)
+    broken = root / 'mine/images/1.png'
+    broken.write_bytes(broken.read_bytes()[:-40])
+    run_tool('benchmark_anomaly', config, checkpoint, '--data-root', root,
+             '--work-dir', tmp_path / 'work', '--scorers', 'rba',
+             '--skip-broken')
+    results = json.loads((tmp_path / 'work/results.json').read_text())
+    found = results['datasets']['mine']
+    assert found['num_images'] == 1
+    assert "left out: ['1']" in found['facts']['partial']
+
+
 def test_benchmark__heat_maps_give_the_numbers_of_the_run(
         config, checkpoint, data_root, tmp_path, run_tool):
     pytest.importorskip('h5py')
