@@ -234,7 +234,11 @@ class EoMTDecodeHead(JointBlocks):
             ``no_object`` (B, 1, H, W), see :func:`semantic_evidence`, and
             what the class head adds.
         """
-        prediction = self(inputs)[-1]
+        return self.evidence_of(self(inputs)[-1], inputs)
+
+    def evidence_of(self, prediction: Prediction,
+                    inputs: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+        """Evidence as in :meth:`predict_evidence`, of a prediction made."""
         measure = getattr(self.class_head, 'query_evidence', None)
         extra = measure and measure(prediction.class_logits)
         return semantic_evidence(prediction, self.input_size(inputs), extra)

@@ -93,6 +93,8 @@ class PixelAnomalyHead(BaseModule):
         freeze(self.semantic_head)
         self.num_classes = self.semantic_head.num_classes
         self.out_channels = self.semantic_head.out_channels
+        self.evidence_names = (
+            *self.semantic_head.evidence_names, 'pixel_head')
         self.pos_weight = pos_weight
         self.mlp = PixelMLP(
             NUM_STATISTICS,
@@ -187,8 +189,7 @@ class PixelAnomalyHead(BaseModule):
                 'or test a checkpoint of that training')
         prediction, patch_map = self.semantic_head.predict_with_features(
             inputs)
-        evidence = semantic_evidence(prediction,
-                                     self.semantic_head.input_size(inputs))
+        evidence = self.semantic_head.evidence_of(prediction, inputs)
         statistics = pixel_statistics(evidence['seg_logits'])
         logits = self.mlp(statistics, patch_map).float()
         pair = torch.cat([torch.zeros_like(logits), logits], dim=1)

@@ -92,6 +92,17 @@ def test_semantic_evidence__stays_the_same_to_the_bit(kwargs):
         assert torch.equal(head.semantic_head.state_dict()[key], value)
 
 
+def test_evidence__holds_what_another_class_head_adds():
+    semantic = dict(class_head=dict(type='IsoMaxPlusClassifier'))
+    plain = build_semantic(**semantic).eval()
+    head = train_steps(build_on(plain, semantic), 1)
+    with torch.no_grad():
+        expected = plain.predict_evidence(feats(), [{}, {}], None)
+        evidence = head.predict_evidence(feats(), [{}, {}], None)
+    assert head.evidence_names == tuple(evidence)
+    assert torch.equal(evidence['closeness'], expected['closeness'])
+
+
 @pytest.mark.parametrize('kwargs', VARIANTS)
 def test_gradient__reaches_the_small_network_and_nothing_else(kwargs):
     head = build_on(build_semantic(), **kwargs).train()
