@@ -68,12 +68,19 @@ def test_tpr__of_another_scorer_and_file(
     assert content['formula'].endswith('T = 2')
 
 
-def test_val__is_the_other_set_of_the_config(
-        tiny_config, checkpoint, tmp_path, run_tool):
-    run_tool(TOOL, tiny_config, checkpoint, '--fpr', '0.1', '--on', 'val',
+@pytest.mark.parametrize(('on', 'count'), [([], 2), (['--on', 'test'], 5)])
+def test_val__is_where_thresholds_are_chosen(
+        tiny_config, checkpoint, tmp_path, run_tool, on, count):
+    run_tool(TOOL, tiny_config, checkpoint, '--fpr', '0.1', *on,
              '--cfg-options', 'val_dataloader.dataset.indices=2')
     content = json.loads((tmp_path / 'random.threshold.json').read_text())
-    assert content['images'] == 2
+    assert content['images'] == count
+
+
+def test_val__must_be_there(tiny_config, run_tool):
+    with pytest.raises(ValueError, match='has no `val_dataloader`.*--on test'):
+        run_tool(TOOL, tiny_config, 'unread.pth', '--fpr', '0.1',
+                 '--cfg-options', 'val_dataloader=None')
 
 
 def test_pictures__outline_what_the_threshold_flags(

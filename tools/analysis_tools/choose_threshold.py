@@ -32,8 +32,9 @@ def parse_args() -> argparse.Namespace:
         '--scorer', help='e.g. rba or softmax_msp:temperature=2; default: '
         'the first of the config')
     parser.add_argument(
-        '--on', choices=('test', 'val'), default='test',
-        help='which dataset of the config (default: %(default)s)')
+        '--on', choices=('val', 'test'), default='val',
+        help='which dataset of the config (default: %(default)s); a '
+        'threshold chosen on test is no fair one there')
     parser.add_argument(
         '-o', '--out', help='default: CHECKPOINT with .threshold.json in the '
         'place of its suffix')
@@ -59,6 +60,10 @@ def main() -> None:
     cfg.model.setdefault('test_cfg', {})
     cfg.model.test_cfg.scorer = scorer
     if args.on == 'val':
+        if cfg.get('val_dataloader') is None:
+            raise ValueError(f'{args.config} has no `val_dataloader` to '
+                             'choose a threshold on: add one, or give '
+                             '--on test')
         cfg.test_dataloader = cfg.val_dataloader
     dataset = cfg.test_dataloader.dataset
     path = args.out or str(threshold_path(args.checkpoint))
