@@ -156,6 +156,13 @@ def dataset_config(cfg: Config, name: str, found: dict,
     return cfg
 
 
+def head_facts(cfg: Config) -> dict[str, str]:
+    """Return what tells a pixel head that is added to the checkpoint."""
+    heads = [hook['head'] for hook in cfg.get('custom_hooks') or ()
+             if hook['type'] == 'AttachHeadHook' and hook.get('head')]
+    return dict(head_sha256=sha256_of(heads[0])) if heads else {}
+
+
 def settings_of(cfg: Config, checkpoint_sha256: str,
                 threshold: str | None) -> dict:
     """Return what the numbers of a dataset depend on."""
@@ -164,7 +171,7 @@ def settings_of(cfg: Config, checkpoint_sha256: str,
     metrics = [{key: value for key, value in metric.items()
                 if key != 'summary_path'} for metric in cfg.test_evaluator]
     return dict(
-        checkpoint_sha256=checkpoint_sha256,
+        checkpoint_sha256=checkpoint_sha256, **head_facts(cfg),
         scorers=[formula(scorer) for scorer in cfg.model.test_cfg.scorer],
         model=digest(cfg.model.to_dict()),
         dataset=digest(cfg.test_dataloader.dataset.to_dict()),
@@ -241,7 +248,7 @@ def start_report(cfg: Config, args: argparse.Namespace,
     return Report(
         model=dict(
             config=args.config, checkpoint=Path(args.checkpoint).name,
-            checkpoint_sha256=checkpoint_sha256,
+            checkpoint_sha256=checkpoint_sha256, **head_facts(cfg),
             precision='mixed' if args.amp else 'float32'),
         versions=versions(),
         formulas={scorer_name(scorer): formula(scorer)

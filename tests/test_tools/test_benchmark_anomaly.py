@@ -13,6 +13,7 @@ from mmseg.registry import MODELS
 from PIL import Image
 
 from mmseg_anomaly.engine.command_line import is_first_process
+from mmseg_anomaly.engine.head_checkpoint import extract_head
 from mmseg_anomaly.evaluation import ScoreHistogram, rank_pixels
 from mmseg_anomaly.evaluation.heatmap_files import read_heatmap
 from mmseg_anomaly.evaluation.operating_point import sha256_of
@@ -132,6 +133,35 @@ def test_benchmark__goes_on_where_it_stopped(
         'road_anomaly21', 'road_obstacle21']
     assert count_forwards(
         lambda: run_tool(*arguments, '--scorers', 'rba')) == 0
+
+
+def test_benchmark__runs_again_with_another_pixel_head(
+        tiny_pixel_head_config, config, data_root, tmp_path, run_tool,
+        capsys):
+    init_default_scope('mmseg')
+    head_config = tiny_pixel_head_config.with_name('head.py')
+    head_config.write_text(
+        CHECKED_CONFIG.replace('tiny_eomt.py', 'tiny_pixel_head.py'))
+    model = MODELS.build(Config.fromfile(config).model)
+    torch.save(dict(state_dict=model.state_dict()), tmp_path / 'plain.pth')
+    state_dict = {key.replace('decode_head.', 'decode_head.semantic_head.'):
+                  value for key, value in model.state_dict().items()}
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        mlp = MODELS.build(
+            Config.fromfile(head_config).model).decode_head.mlp.state_dict()
+        whole = state_dict | {f'decode_head.mlp.{key}': value
+                              for key, value in mlp.items()}
+        torch.save(extract_head(whole, 'plain.pth'), tmp_path / 'head.pth')
+        assert count_forwards(lambda: run_tool(
+            'benchmark_anomaly', head_config, tmp_path / 'plain.pth',
+            '--data-root', data_root, '--work-dir', tmp_path / 'work',
+            '--datasets', 'road_anomaly21', '--scorers', 'pixel_head',
+            '--cfg-options',
+            f'custom_hooks.0.head={tmp_path / "head.pth"}')) == 10
+    assert 'for this changed: head_sha256' in capsys.readouterr().out
+    results = json.loads((tmp_path / 'work/results.json').read_text())
+    assert results['model']['head_sha256'] == sha256_of(tmp_path / 'head.pth')
 
 
 def count_forwards(run) -> int:
