@@ -82,9 +82,10 @@ if __name__ == '__main__':
         # Which distribution serves mmcv, mmengine and mmseg is the user's
         # choice; importing the package checks what is there.
         install_requires=[
-            'numpy>=1.26', 'opencv-python', 'packaging', 'Pillow>=9.4',
-            'pycocotools>=2.0.7', 'safetensors', 'scipy>=1.10',
-            'tensorboard', 'timm>=1.0.31,<2', 'torch>=2.6', 'torchvision',
+            'filelock', 'matplotlib', 'numpy>=1.26', 'opencv-python',
+            'packaging', 'Pillow>=9.4', 'pycocotools>=2.0.7', 'safetensors',
+            'scipy>=1.10', 'tensorboard', 'timm>=1.0.31,<2', 'torch>=2.6',
+            'torchvision',
         ],
         extras_require={
             'all': mminstall + optional,
