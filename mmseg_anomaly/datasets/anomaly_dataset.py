@@ -40,6 +40,8 @@ class AnomalyDataset(BaseSegDataset):
         with_labels: False for splits whose labels are hidden, to write heat
             maps for them.
         allow_partial: Warn instead of raising if images are missing.
+        allow_unlabelled: Keep images whose label file is missing, to list
+            them; loading such a label still raises.
         skip_broken: Look at all files at the start and leave out those that
             are broken, with a warning. By default the first broken file
             that is reached stops the run.
@@ -74,6 +76,7 @@ class AnomalyDataset(BaseSegDataset):
                  layout: str | None = None,
                  with_labels: bool = True,
                  allow_partial: bool = False,
+                 allow_unlabelled: bool = False,
                  skip_broken: bool = False,
                  metainfo: dict[str, Any] | None = None,
                  reduce_zero_label: bool = False,
@@ -91,6 +94,7 @@ class AnomalyDataset(BaseSegDataset):
         self.layout_name = layout
         self.with_labels = with_labels
         self.allow_partial = allow_partial
+        self.allow_unlabelled = allow_unlabelled
         self.skip_broken = skip_broken
         self._choose_split(split)
         super().__init__(
@@ -112,7 +116,7 @@ class AnomalyDataset(BaseSegDataset):
         """Return the images of the split, in the order of their names."""
         self.layout_name, frames = self._find_frames()
         reasons = [self._check_length(frames)]
-        if self.with_labels:
+        if self.with_labels and not self.allow_unlabelled:
             _check_labels_exist(frames)
         if self.skip_broken:
             frames, reason = self._without_broken(frames)

@@ -18,6 +18,8 @@ class Split:
             the folder. They count only if that list is ``listed`` long: in
             another list they would point at other frames.
         listed: See ``invalid``.
+        unlabelled: Positions among its images, if it has all, whose label
+            files are known to hold void only.
         hidden_labels: Whether its labels are the organisers' secret.
         heatmap_folder: Where the SegmentMeIfYouCan code looks for its maps.
         images_without_anomaly: How many there are, None if not known.
@@ -29,6 +31,7 @@ class Split:
     without: tuple[str, ...] = ()
     invalid: tuple[int, ...] = ()
     listed: int = 0
+    unlabelled: tuple[int, ...] = ()
     hidden_labels: bool = False
     heatmap_folder: str | None = None
     images_without_anomaly: int | None = None

@@ -71,7 +71,7 @@ class LostAndFoundDataset(AnomalyDataset):
         test_no_known=Split(
             1043, without=_KNOWN_OBJECTS, invalid=_UNLABELLED, listed=1203,
             **_TEST),
-        test=Split(1203, **_TEST),
+        test=Split(1203, unlabelled=_UNLABELLED, **_TEST),
         train=Split(1036, folders=(('split', 'train'), ),
                     heatmap_folder='LostAndFound-train'))
 

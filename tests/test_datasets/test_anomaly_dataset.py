@@ -90,6 +90,17 @@ def test_missing_label__is_named(write_course, build, tmp_path):
         build(NAME)
 
 
+def test_missing_label__may_be_listed_but_not_loaded(
+        write_course, build, tmp_path):
+    write_course(10)
+    path = tmp_path / 'labels_masks' / '4.png'
+    path.unlink()
+    dataset = build(NAME, allow_unlabelled=True)
+    assert dataset.get_data_info(4)['seg_map_path'] == str(path)
+    with pytest.raises(FileNotFoundError, match=r'labels_masks/4\.png'):
+        dataset[4]
+
+
 def test_one_frame_in_two_formats__is_refused(write_course, build, tmp_path):
     write_course(10)
     Image.new('RGB', (4, 1)).save(tmp_path / 'images' / '4.jpg')

@@ -1,4 +1,5 @@
 """The audit finds what makes numbers wrong, and then exits with 1."""
+import os
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,9 @@ from PIL import Image
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / 'benchmarks'
 LABEL = np.uint8([[0, 0, 0, 0, 0, 0], [0, 0, 1, 1, 255, 255]]).repeat(4, 0)
+# Of LostAndFound's test folder, by position.
+UNLABELLED = (17, 37, 55, 72, 91, 110, 129, 153, 174, 197, 218, 353, 490,
+              618, 686, 792, 793)
 
 
 @pytest.fixture
@@ -125,6 +129,62 @@ def test_broken_file__does_not_stop_the_audit(ten_images, audit, tmp_path,
     assert str(path) in next(line for line in text.splitlines()
                              if line.startswith('DOUBT'))
     assert sheet is not None
+
+
+def test_missing_label_files__are_counted_and_doubtful(
+        ten_images, audit, tmp_path):
+    for name in ('4', '7'):
+        (tmp_path / f'data/labels_masks/{name}.png').unlink()
+    code, text, sheet = audit()
+    assert code == 1
+    table = rows(text)
+    assert table['images found'] == ['10']
+    assert table['without label file'] == ['2  4.png, 7.png']
+    assert table['anomaly pixels'] == ['64 (16.667%)']
+    doubts = [line for line in text.splitlines() if 'DOUBT' in line]
+    for line, name in zip(doubts, ('4.png', '7.png'), strict=True):
+        path = tmp_path / 'data' / 'labels_masks' / name
+        assert line == (
+            f'DOUBT: {name} is unlabelled: there is no file {path}')
+    assert sheet.shape == (2 * 200, 5 * 320, 3)
+
+
+@pytest.fixture
+def lost_and_found(tmp_path, write):
+    """All 1203 frames of the test folder, 17 of them without a label."""
+    write('labelled', LABEL + 1)
+    write('void', np.zeros_like(LABEL))
+    folders = [tmp_path / 'data' / part / 'test' / '04_A'
+               for part in ('leftImg8bit', 'gtCoarse')]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    for index in range(1203):
+        kind = 'void' if index in UNLABELLED else 'labelled'
+        for source, folder, end in (
+                ('images', folders[0], 'leftImg8bit'),
+                ('labels_masks', folders[1], 'gtCoarse_labelIds')):
+            os.link(tmp_path / f'data/{source}/{kind}.png',
+                    folder / f'04_A_000000_{index:06}_{end}.png')
+    return folders
+
+
+def test_frames_unlabelled_by_design__are_expected(lost_and_found, audit):
+    code, text, _ = audit('lost_and_found',
+                          'test_dataloader.dataset.split=test')
+    assert (code, text.splitlines()[-1]) == (0, 'nothing is doubtful')
+    assert rows(text)['labels of one value'][0].startswith('17  04_A')
+
+
+def test_other_unlabelled_frames__are_doubtful(
+        lost_and_found, audit, tmp_path):
+    path = lost_and_found[1] / '04_A_000000_000018_gtCoarse_labelIds.png'
+    path.unlink()
+    os.link(tmp_path / 'data/labels_masks/void.png', path)
+    code, text, _ = audit('lost_and_found',
+                          'test_dataloader.dataset.split=test')
+    assert code == 1
+    assert text.count('everywhere') == 1
+    assert '04_A_000000_000018_leftImg8bit.png is 0 everywhere' in text
 
 
 def test_inverted_labels__are_doubtful(write, audit):

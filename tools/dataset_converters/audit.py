@@ -9,7 +9,6 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -20,54 +19,22 @@ from mmengine.config import Config, DictAction
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 from mmseg.utils import register_all_modules
-from PIL import Image
 from prettytable import PrettyTable
 
 import mmseg_anomaly  # noqa: F401
 from mmseg_anomaly.datasets.anomaly_dataset import AnomalyDataset
-from mmseg_anomaly.datasets.image_check import check_image
-from mmseg_anomaly.datasets.transforms.loading import read_label
-from mmseg_anomaly.labels import (
-    IGNORE_INDEX,
-    KNOWN_INDEX,
-    RESERVED_INDICES,
-    split_outliers,
+from mmseg_anomaly.datasets.frame_audit import (
+    FrameAudit,
+    audit_frame,
+    is_known,
+    stored_ids,
 )
+from mmseg_anomaly.datasets.transforms.loading import read_label
+from mmseg_anomaly.labels import IGNORE_INDEX, KNOWN_INDEX, split_outliers
 
 TILE_WH = (320, 180)
 CAPTION_PX = 20
 NAMES = {0: 'normal', 1: 'anomaly', IGNORE_INDEX: 'void'}
-
-
-@dataclass
-class FrameAudit:
-    """What one image and its label hold.
-
-    Args:
-        info: What the dataset knows of it.
-        size_wh: Of the image; None if it cannot be read.
-        raw_pixels: (256,) pixels of each raw id; zeros if unreadable.
-        table: (256,) stored id of each raw id; None if unreadable.
-        doubts: What is wrong with it.
-    """
-
-    info: dict
-    size_wh: tuple[int, int] | None = None
-    raw_pixels: np.ndarray = field(
-        default_factory=lambda: np.zeros(256, np.int64))
-    table: np.ndarray | None = None
-    doubts: list[str] = field(default_factory=list)
-
-    @property
-    def name(self) -> str:
-        return Path(self.info['img_path']).name
-
-    def pixels(self, kind: int) -> int:
-        """Return the pixels that are 0, 1 or 255 of an anomaly label."""
-        if self.table is None:
-            return 0
-        is_kind = split_outliers(self.table)[1] == kind
-        return int(self.raw_pixels[is_kind].sum())
 
 
 def without_anomaly(audits: list[FrameAudit]) -> list[str]:
@@ -97,61 +64,15 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def build_dataset(args: argparse.Namespace) -> BaseSegDataset:
-    """Build the test set, a part of it if there is no more."""
+    """Build the test set, a part of it or of its labels if need be."""
     cfg = Config.fromfile(args.config)
     cfg.merge_from_dict(args.cfg_options or {})
     dataset_cfg = cfg.test_dataloader.dataset
     dataset_cfg.pipeline = []
     if issubclass(DATASETS.get(dataset_cfg.type), AnomalyDataset):
         dataset_cfg.allow_partial = True
+        dataset_cfg.allow_unlabelled = True
     return DATASETS.build(dataset_cfg)
-
-
-def audit_frame(info: dict, num_classes: int) -> FrameAudit:
-    """Read an image and its raw label."""
-    audit = FrameAudit(info)
-    try:
-        check_image(info['img_path'])
-        with Image.open(info['img_path']) as image:
-            audit.size_wh = image.size
-    except ValueError as error:
-        audit.doubts.append(str(error))
-    try:
-        raw_label = read_label(info['seg_map_path'])
-    except (FileNotFoundError, ValueError) as error:
-        audit.doubts.append(str(error))
-        return audit
-    audit.raw_pixels = np.bincount(raw_label.ravel(), minlength=256)
-    audit.table = stored_ids(info['label_map'] or {})
-    raw_ids = np.flatnonzero(audit.raw_pixels)
-    if audit.size_wh not in (None, raw_label.shape[::-1]):
-        audit.doubts.append(
-            f'{audit.name} is {audit.size_wh} (w, h), its label '
-            f'{raw_label.shape[::-1]}')
-    unknown = [int(x) for x in raw_ids if not is_known(x, info, num_classes)]
-    if unknown:
-        audit.doubts.append(f'{audit.name} holds the raw ids {unknown}, '
-                            'which mean nothing here')
-    if len(raw_ids) == 1:
-        audit.doubts.append(f'{audit.name} is {raw_ids[0]} everywhere: not '
-                            'labelled, or a dummy')
-    return audit
-
-
-def stored_ids(label_map: dict[int, int]) -> np.ndarray:
-    """Return the stored id of each raw id, (256,)."""
-    table = np.arange(256, dtype=np.uint8)
-    for raw_id, new_id in label_map.items():
-        table[raw_id] = new_id
-    return table
-
-
-def is_known(raw_id: int, info: dict, num_classes: int) -> bool:
-    label_map = info['label_map'] or {}
-    if info.get('label_map_is_complete', False):
-        return raw_id in label_map
-    stored = label_map.get(raw_id, raw_id)
-    return stored < num_classes or stored in RESERVED_INDICES
 
 
 def doubts_of_set(dataset: BaseSegDataset,
@@ -181,6 +102,13 @@ def split_of(dataset: BaseSegDataset) -> dict:
     return vars(dataset.split) if isinstance(dataset, AnomalyDataset) else {}
 
 
+def void_by_design(dataset: BaseSegDataset) -> tuple[int, ...]:
+    """Return the positions of the images that the whole set leaves void."""
+    split = split_of(dataset)
+    whole = len(dataset) == split.get('length')
+    return split['unlabelled'] if whole else ()
+
+
 def shorten(names: Sequence[str], limit: int = 5) -> str:
     more = len(names) - limit
     return ', '.join(names[:limit]) + (f' and {more} more' if more > 0 else '')
@@ -197,7 +125,9 @@ def overview(dataset: BaseSegDataset, audits: list[FrameAudit]) -> PrettyTable:
                    'not declared' if expected is None else expected])
     table.add_row(['images found', len(audits)])
     one_value = [x.name for x in audits if (x.raw_pixels > 0).sum() == 1]
-    for title, names in (('without anomaly', without_anomaly(audits)),
+    no_file = [x.name for x in audits if not x.has_label_file]
+    for title, names in (('without label file', no_file),
+                         ('without anomaly', without_anomaly(audits)),
                          ('labels of one value', one_value)):
         table.add_row([title, f'{len(names)}  {shorten(names)}'.strip()])
     sizes = Counter('x'.join(map(str, x.size_wh)) if x.size_wh else 'broken'
@@ -278,8 +208,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     register_all_modules(init_default_scope=True)
     dataset = build_dataset(args)
     num_classes = len(dataset.metainfo['classes'])
+    unlabelled = void_by_design(dataset)
     audits = [
-        audit_frame(dataset.get_data_info(index), num_classes)
+        audit_frame(dataset.get_data_info(index), num_classes,
+                    may_be_void=index in unlabelled)
         for index in mmengine.track_iter_progress(range(len(dataset)))
     ]
     doubts = doubts_of_set(dataset, audits)
