@@ -1,13 +1,15 @@
 """Peak memory of an evaluation over 20 and over 200 images.
 
 Each number of images runs in a process of its own and streams through the
-metrics as a test loop hands them on, 1024x2048 pixels each. The peak is that
-of the resident set above that of a process that has rated one image: issue
-trackers of MMSegmentation know test runs that grow until they are killed.
+metrics as a test loop hands them on, 1024x2048 pixels each. Two peaks of the
+resident set: of the whole process, without any model, and of what the images
+add to a process that has rated one. Issue trackers of MMSegmentation know test
+runs that grow until they are killed.
 
     python benchmarks/bench_evaluation_memory.py [--metrics anomaly component]
 """
 import argparse
+import resource
 import subprocess
 import sys
 
@@ -60,7 +62,9 @@ def work(case: str, images: int) -> None:
     MMLogger.get_instance('bench', log_level='ERROR')
     metric = METRICS.build(CASES[case])
     run(metric, 1)
-    print(peak_memory(lambda: run(metric, images)) / 1e6)
+    added = peak_memory(lambda: run(metric, images)) / 1e6
+    whole = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    print(whole, added)
 
 
 def main() -> None:
@@ -75,10 +79,13 @@ def main() -> None:
                 [sys.executable, __file__, '--worker', '--metrics', case,
                  '--images', str(images)], check=True, text=True,
                 stdout=subprocess.PIPE)
-            peaks.append(float(result.stdout.split()[-1]))
-        text = ', '.join(f'{peak:.0f} MB for {images} images' for images, peak
-                         in zip(args.images, peaks, strict=True))
-        print(f'{case}: {text}: ratio {peaks[-1] / peaks[0]:.3f}')
+            peaks.append([float(x) for x in result.stdout.split()[-2:]])
+        for name, (first, *_, last) in zip(('process', 'added'),
+                                           zip(*peaks, strict=True),
+                                           strict=True):
+            print(f'{case}, {name}: {first:.0f} MB for {args.images[0]} '
+                  f'images, {last:.0f} MB for {args.images[-1]}: ratio '
+                  f'{last / first:.3f}')
 
 
 if __name__ == '__main__':
