@@ -74,7 +74,7 @@ class SlideInferenceWithStitch(EncoderDecoder):
 
     Raises:
         ValueError: If ``test_cfg`` is wrong, a scorer does not fit the head,
-            the head has one output channel, or loss names repeat.
+            a head of plain logits has one channel, or loss names repeat.
         TypeError: If ``outlier_losses`` meet a head that cannot serve them.
 
     Memory: the stitched evidence of a batch is held once in float32 at the
@@ -95,15 +95,14 @@ class SlideInferenceWithStitch(EncoderDecoder):
         super().__init__(backbone, decode_head, neck, auxiliary_head,
                          train_cfg, test_cfg, data_preprocessor, pretrained,
                          init_cfg)
-        if self.out_channels < 2:
+        has_queries = getattr(self.decode_head, 'is_mask_classifier', False)
+        if self.out_channels < 2 and not has_queries:
             raise ValueError(
                 'SlideInferenceWithStitch compares classes: decode_head.'
                 f'out_channels must be at least 2, got {self.out_channels}; '
                 'give a binary head num_classes=2, out_channels=2')
         self.settings = WindowSettings.from_cfg(test_cfg)
-        self.scorers = build_scorers(
-            self.settings.scorer,
-            getattr(self.decode_head, 'is_mask_classifier', False))
+        self.scorers = build_scorers(self.settings.scorer, has_queries)
         self.outlier_losses = nn.ModuleList(
             MODELS.build(cfg) for cfg in outlier_losses)
         check_outlier_losses(self.outlier_losses, self.decode_head)

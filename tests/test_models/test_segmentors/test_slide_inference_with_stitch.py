@@ -309,6 +309,27 @@ def test_init__refuses_one_output_channel():
         build(parts)
 
 
+def test_predict__one_class_of_a_mask_classifier():
+    vit = dict(arch=dict(embed_dim=12, depth=3, num_heads=3),
+               img_size=(16, 24), patch_size=8, num_joint_blocks=2)
+    model = build(
+        dict(backbone=dict(type='EoMTViT', **vit),
+             decode_head=dict(
+                 type='PixelAnomalyHead', hidden_dim=8,
+                 semantic_head=dict(type='EoMTDecodeHead', num_classes=1,
+                                    num_queries=1, **vit))),
+        test_cfg=slide(['msp', 'pixel_head'], crop_size=(16, 24))).eval()
+    with torch.no_grad():
+        [result] = model.predict(torch.rand(1, 3, 16, 40),
+                                 [sample((16, 40))])
+    assert result.seg_logits.data.shape == (1, 16, 40)
+    assert not result.pred_sem_seg.data.any()  # the only class
+    torch.testing.assert_close(result.anomaly_map_msp.data,
+                               1 - result.seg_logits.data)
+    assert ((result.anomaly_map_pixel_head.data > 0)
+            & (result.anomaly_map_pixel_head.data < 1)).all()
+
+
 def training_batch():
     label = torch.zeros(1, 32, 32, dtype=torch.int64)
     label[:, :8], label[:, 8:12], label[:, 12:14] = 254, 253, 255
