@@ -24,11 +24,16 @@ from mmseg_anomaly.benchmarking import (
     save_run,
     write_report,
 )
-from mmseg_anomaly.benchmarking.provenance import digest, versions
+from mmseg_anomaly.benchmarking.provenance import (
+    digest,
+    head_facts,
+    versions,
+)
 from mmseg_anomaly.benchmarking.report import markdown_text
 from mmseg_anomaly.benchmarking.runs import SUMMARY_NAME, discard_run
 from mmseg_anomaly.datasets.benchmarks import find_benchmarks, get_benchmark
 from mmseg_anomaly.engine import command_line
+from mmseg_anomaly.engine.head_checkpoint import attached_head
 from mmseg_anomaly.evaluation.operating_point import (
     read_threshold,
     sha256_of,
@@ -156,13 +161,6 @@ def dataset_config(cfg: Config, name: str, found: dict,
     return cfg
 
 
-def head_facts(cfg: Config) -> dict[str, str]:
-    """Return what tells a pixel head that is added to the checkpoint."""
-    heads = [hook['head'] for hook in cfg.get('custom_hooks') or ()
-             if hook['type'] == 'AttachHeadHook' and hook.get('head')]
-    return dict(head_sha256=sha256_of(heads[0])) if heads else {}
-
-
 def settings_of(cfg: Config, checkpoint_sha256: str,
                 threshold: str | None) -> dict:
     """Return what the numbers of a dataset depend on."""
@@ -218,18 +216,18 @@ def prepare(args: argparse.Namespace) -> Config:
     Raises:
         FileNotFoundError: If there is no such checkpoint.
         ValueError: If a threshold is given that was chosen for another
-            checkpoint, or that nothing would use.
+            checkpoint or pixel head, or that nothing would use.
     """
     if not Path(args.checkpoint).is_file():
         raise FileNotFoundError(
             f'there is no checkpoint {args.checkpoint}; give the path of a '
             'local file')
-    if args.threshold is not None:
-        if not args.components:
-            raise ValueError('--threshold is what components are found '
-                             'above: add --components')
-        read_threshold(args.threshold, args.checkpoint)
+    if args.threshold is not None and not args.components:
+        raise ValueError('--threshold is what components are found above: '
+                         'add --components')
     cfg = command_line.load_config(args)
+    if args.threshold is not None:
+        read_threshold(args.threshold, args.checkpoint, attached_head(cfg))
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     if args.work_dir is None:
         cfg.work_dir = str(Path(cfg.work_dir) / 'benchmark')

@@ -3,8 +3,12 @@ import hashlib
 import importlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from ..engine.head_checkpoint import attached_head
+from ..evaluation.operating_point import sha256_of
 
 LIBRARIES = ('mmseg_anomaly', 'mmseg', 'mmengine', 'mmcv', 'torch')
 VOID_POLICY = 'pixels labelled 255 enter no number'
@@ -20,6 +24,15 @@ def digest(settings: Any) -> str:
     """Return a short hash of settings that JSON or `str` can express."""
     text = json.dumps(settings, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def head_facts(cfg: Mapping[str, Any]) -> dict[str, str]:
+    """Return ``head_sha256`` of a pixel head that a config attaches.
+
+    The head is no part of the checkpoint; without one there is no fact.
+    """
+    head = attached_head(cfg)
+    return {} if head is None else dict(head_sha256=sha256_of(head))
 
 
 def write_json(path: str | Path, content: Any) -> None:

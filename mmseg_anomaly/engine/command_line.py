@@ -12,6 +12,7 @@ from mmseg.registry import RUNNERS
 
 from ..evaluation.heatmap_files import rounding_losses, rounding_warnings
 from ..evaluation.operating_point import read_threshold
+from .head_checkpoint import attached_head
 from .runner import LAUNCHER_VARIABLES
 
 LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
@@ -110,10 +111,10 @@ def enable_heatmaps(cfg: Config, output_dir: str, method: str) -> None:
 
 
 def check_thresholds(cfg: Config) -> None:
-    """Check that threshold files of metrics are for the checkpoint.
+    """Check that threshold files of metrics are for the model.
 
     Raises:
-        ValueError: If one was chosen for another checkpoint.
+        ValueError: If one was chosen for another checkpoint or pixel head.
     """
     evaluators = cfg.get('test_evaluator') or ()
     if isinstance(evaluators, dict):
@@ -121,7 +122,7 @@ def check_thresholds(cfg: Config) -> None:
     for evaluator in evaluators:
         threshold = evaluator.get('threshold')
         if isinstance(threshold, str) and threshold != 'best_f1':
-            read_threshold(threshold, cfg.load_from)
+            read_threshold(threshold, cfg.load_from, attached_head(cfg))
 
 
 def warn_of_rounding(metrics: Mapping[str, float]) -> None:

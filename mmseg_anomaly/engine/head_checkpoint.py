@@ -111,5 +111,12 @@ def attach_head(state_dict: Mapping[str, Tensor], head: Mapping[str, Any],
     return {**renamed, **head['state_dict']}
 
 
+def attached_head(cfg: Mapping[str, Any]) -> str | None:
+    """Return the head file that the AttachHeadHook of a config reads."""
+    heads = (hook.get('head') for hook in cfg.get('custom_hooks') or ()
+             if hook['type'] == 'AttachHeadHook')
+    return next(filter(None, heads), None)
+
+
 def _is_of_head(name: str) -> bool:
     return name.startswith(HEAD) and not name.startswith(SEMANTIC_HEAD)

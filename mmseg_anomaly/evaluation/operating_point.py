@@ -130,12 +130,14 @@ def threshold_path(checkpoint: str | Path) -> Path:
 
 
 def read_threshold(path: str | Path,
-                   checkpoint: str | Path | None = None) -> dict[str, Any]:
+                   checkpoint: str | Path | None = None,
+                   head: str | Path | None = None) -> dict[str, Any]:
     """Read what ``choose_threshold.py`` wrote.
 
     Args:
         path: The JSON file.
         checkpoint: The file the scores come from, where it is known.
+        head: File of the pixel head that is attached to that checkpoint.
 
     Returns:
         Its content, with ``threshold`` and ``scorer``.
@@ -143,7 +145,7 @@ def read_threshold(path: str | Path,
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If it holds no threshold or belongs to another
-            checkpoint.
+            checkpoint or pixel head.
     """
     path = Path(path)
     if not path.is_file():
@@ -157,11 +159,20 @@ def read_threshold(path: str | Path,
             f'{path} is not a threshold file: expected the keys threshold, '
             'scorer and checkpoint_sha256; write it anew by '
             'tools/analysis_tools/choose_threshold.py')
-    if checkpoint is not None and (
-            found := sha256_of(checkpoint)) != content['checkpoint_sha256']:
-        raise ValueError(
-            f'{path} was chosen for another checkpoint (SHA-256 '
-            f'{content["checkpoint_sha256"][:12]}) than {checkpoint} '
-            f'({found[:12]}); choose a threshold for this one by '
-            'tools/analysis_tools/choose_threshold.py')
+    if checkpoint is not None:
+        _check_file(path, 'checkpoint', content['checkpoint_sha256'],
+                    checkpoint)
+        _check_file(path, 'pixel head', content.get('head_sha256'), head)
     return content
+
+
+def _check_file(threshold: Path, kind: str, expected: str | None,
+                file: str | Path | None) -> None:
+    found = None if file is None else sha256_of(file)
+    if found != expected:
+        wanted = 'none' if expected is None else f'SHA-256 {expected[:12]}'
+        got = 'none' if found is None else f'{file} ({found[:12]})'
+        raise ValueError(
+            f'{threshold} was chosen for another {kind} ({wanted}), got '
+            f'{got}; choose a threshold for this model by '
+            'tools/analysis_tools/choose_threshold.py')

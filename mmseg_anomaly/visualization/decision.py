@@ -32,15 +32,20 @@ class Decision:
         """Tell whether the decision is about the map of a scorer."""
         return self.scorer is None or self.scorer == scorer
 
-    def check_checkpoint(self, checkpoint: str | Path) -> None:
+    def check_checkpoint(self, checkpoint: str | Path,
+                         head: str | Path | None = None) -> None:
         """Check that the threshold was chosen for a checkpoint.
+
+        Args:
+            checkpoint: The file the scores come from.
+            head: File of the pixel head that is attached to it.
 
         Raises:
             ValueError: If it was chosen for another one; a number was
                 chosen by the user and fits any.
         """
         if self.path is not None:
-            read_threshold(self.path, checkpoint)
+            read_threshold(self.path, checkpoint, head)
 
 
 def make_decision(threshold: Threshold,

@@ -5,6 +5,7 @@ import torch
 
 from mmseg_anomaly.engine.head_checkpoint import (
     attach_head,
+    attached_head,
     base_of,
     extract_head,
     hash_tensors,
@@ -89,3 +90,13 @@ def test_attach__refuses_what_is_no_head():
 def test_extract__refuses_a_plain_eomt():
     with pytest.raises(ValueError, match='holds no decode_head.semantic_'):
         extract_head(plain(), 'base.pth')
+
+
+@pytest.mark.parametrize(('cfg', 'head'), [
+    ({}, None), (dict(custom_hooks=None), None),
+    (dict(custom_hooks=[dict(type='EMAHook', head='x')]), None),
+    (dict(custom_hooks=[dict(type='AttachHeadHook')]), None),
+    (dict(custom_hooks=[dict(type='EMAHook'),
+                        dict(type='AttachHeadHook', head='a.pth')]), 'a.pth')])
+def test_attached_head__is_what_the_hook_reads(cfg, head):
+    assert attached_head(cfg) == head

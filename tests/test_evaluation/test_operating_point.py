@@ -147,6 +147,28 @@ def test_read_threshold__refuses_another_checkpoint(files):
         read_threshold(path, checkpoint)
 
 
+def test_read_threshold__of_this_pixel_head(files):
+    checkpoint, path = files
+    head = checkpoint.with_name('head.pth')
+    head.write_bytes(b'head')
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(dict(content, head_sha256=sha256_of(head))))
+    assert read_threshold(path, checkpoint, head)['threshold'] == -.5
+    assert read_threshold(path)['threshold'] == -.5  # nothing is known
+
+    with pytest.raises(ValueError, match='chosen for another pixel head '
+                       rf'\(SHA-256 {sha256_of(head)[:12]}\), got none'):
+        read_threshold(path, checkpoint)
+    head.write_bytes(b'abc')
+    with pytest.raises(ValueError, match='another pixel head .*, got '
+                       r'.*head\.pth \(ba7816bf8f01\); choose'):
+        read_threshold(path, checkpoint, head)
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r'another pixel head \(none\), got '
+                       r'.*head\.pth'):
+        read_threshold(path, checkpoint, head)
+
+
 def test_read_threshold__says_how_to_make_one(tmp_path):
     with pytest.raises(FileNotFoundError, match='choose_threshold.py'):
         read_threshold(tmp_path / 'no.json')

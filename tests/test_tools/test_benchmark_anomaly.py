@@ -296,6 +296,13 @@ def test_benchmark__components_above_a_threshold_of_ones_own(
     path.write_text(json.dumps(dict(content, checkpoint_sha256='0' * 64)))
     with pytest.raises(ValueError, match='chosen for another checkpoint'):
         run_tool(*arguments, '--components')
+    path.write_text(json.dumps(dict(content, head_sha256='0' * 64)))
+    head = tmp_path / 'head.pth'
+    head.write_bytes(b'another')
+    with pytest.raises(ValueError, match=r'another pixel head .*head\.pth'):
+        run_tool(*arguments, '--components', '--cfg-options',
+                 'custom_hooks.0.type=AttachHeadHook',
+                 f'custom_hooks.0.head={head}')
 
 
 def test_benchmark__needs_a_pipeline_that_checks_labels(

@@ -11,6 +11,8 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 
+from mmseg_anomaly.engine.head_checkpoint import base_of, extract_head
+
 TOOL = 'analysis_tools/choose_threshold'
 
 
@@ -54,7 +56,26 @@ def test_fpr__is_reached_by_the_maps_of_the_model(
     assert content['checkpoint_sha256'] == hashlib.sha256(
         checkpoint.read_bytes()).hexdigest()
     assert content['windows'].startswith('windows (16, 16)')
+    assert 'head_sha256' not in content
     assert 'torch' in content['versions']
+
+
+def test_head__that_is_attached_belongs_to_the_threshold(
+        tiny_pixel_head_config, tmp_path, run_tool):
+    init_default_scope('mmseg')
+    model = MODELS.build(Config.fromfile(tiny_pixel_head_config).model)
+    whole = model.state_dict()
+    torch.save(dict(state_dict=base_of(whole)), tmp_path / 'plain.pth')
+    torch.save(extract_head(whole, 'plain.pth'), tmp_path / 'head.pth')
+    run_tool(TOOL, tiny_pixel_head_config, tmp_path / 'plain.pth', '--fpr',
+             '0.1', '--cfg-options',
+             f'custom_hooks.0.head={tmp_path / "head.pth"}')
+    content = json.loads((tmp_path / 'plain.threshold.json').read_text())
+    assert content['scorer'] == 'pixel_head'
+    for name in ('checkpoint', 'head'):
+        file = tmp_path / dict(checkpoint='plain.pth', head='head.pth')[name]
+        assert content[f'{name}_sha256'] == hashlib.sha256(
+            file.read_bytes()).hexdigest()
 
 
 def test_tpr__of_another_scorer_and_file(

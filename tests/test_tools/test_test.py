@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from mmseg_anomaly.engine import load_from_local
+from mmseg_anomaly.evaluation.operating_point import sha256_of
 
 
 @pytest.fixture
@@ -159,4 +160,17 @@ def test_components__refuse_the_threshold_of_another_checkpoint(
         "_base_ = ['tiny.py']\ntest_evaluator = [dict(type='AnomalyMetric'), "
         f"dict(type='ComponentMetric', threshold='{threshold}')]\n")
     with pytest.raises(ValueError, match='chosen for another checkpoint'):
+        run_tool('test', config, checkpoint, '--work-dir', tmp_path / 'work')
+
+    threshold.write_text(json.dumps(dict(
+        scorer='energy', threshold=0., head_sha256='0' * 64,
+        checkpoint_sha256=sha256_of(checkpoint))))
+    with pytest.raises(ValueError, match='chosen for another pixel head'):
+        run_tool('test', config, checkpoint, '--work-dir', tmp_path / 'work')
+    head = tmp_path / 'head.pth'
+    head.write_bytes(b'another')
+    config.write_text(
+        config.read_text() +
+        f"custom_hooks = [dict(type='AttachHeadHook', head='{head}')]\n")
+    with pytest.raises(ValueError, match=r'pixel head .*head\.pth'):
         run_tool('test', config, checkpoint, '--work-dir', tmp_path / 'work')

@@ -10,7 +10,11 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.logging import print_log
 
-from mmseg_anomaly.benchmarking.provenance import VOID_POLICY, versions
+from mmseg_anomaly.benchmarking.provenance import (
+    VOID_POLICY,
+    head_facts,
+    versions,
+)
 from mmseg_anomaly.engine import command_line
 from mmseg_anomaly.evaluation.operating_point import (
     sha256_of,
@@ -75,7 +79,7 @@ def main() -> None:
             dataset=f'{dataset.type} in {dataset.get("data_root")}',
             config=args.config,
             checkpoint=Path(args.checkpoint).name,
-            checkpoint_sha256=sha256_of(args.checkpoint),
+            checkpoint_sha256=sha256_of(args.checkpoint), **head_facts(cfg),
             versions=versions()))
     if args.amp:
         command_line.enable_amp_inference(cfg)

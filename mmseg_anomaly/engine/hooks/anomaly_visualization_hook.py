@@ -9,6 +9,8 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from mmseg.structures import SegDataSample
 
+from ..head_checkpoint import attached_head
+
 
 @HOOKS.register_module()
 class AnomalyVisualizationHook(Hook):
@@ -81,13 +83,14 @@ class AnomalyVisualizationHook(Hook):
         """Check that the threshold was chosen for what is tested.
 
         Raises:
-            ValueError: If it was chosen for another checkpoint.
+            ValueError: If it was chosen for another checkpoint or pixel
+                head.
         """
         decision = getattr(runner.visualizer, 'decision', None)
         checkpoint = runner.cfg.get('load_from')
         if self.draw and decision and checkpoint and Path(
                 checkpoint).is_file():
-            decision.check_checkpoint(checkpoint)
+            decision.check_checkpoint(checkpoint, attached_head(runner.cfg))
 
     def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: dict,
                        outputs: Sequence[SegDataSample]) -> None:

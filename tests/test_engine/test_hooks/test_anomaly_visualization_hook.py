@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -25,6 +26,7 @@ from mmseg_anomaly.evaluation.operating_point import (
     sha256_of,
     threshold_path,
 )
+from mmseg_anomaly.visualization.decision import make_decision
 
 CLASSES = ('dark', 'light', 'other')
 
@@ -172,6 +174,22 @@ def test_hook__refuses_a_threshold_of_another_checkpoint(tmp_path):
     with pytest.raises(ValueError, match='chosen for another checkpoint'):
         run(tmp_path / 'differs', draw=True, threshold=str(path),
             load_from=str(checkpoint))
+
+    path.write_text(json.dumps(dict(content, head_sha256='0' * 64)))
+    with pytest.raises(ValueError, match='another pixel head .*, got none'):
+        run(tmp_path / 'headless', draw=True, threshold=str(path),
+            load_from=str(checkpoint))
+    head = tmp_path / 'head.pth'
+    head.write_bytes(b'head')
+    hook = AnomalyVisualizationHook(draw=True)
+    cfg = Config(dict(load_from=str(checkpoint), custom_hooks=[
+        dict(type='AttachHeadHook', head=str(head))]))
+    runner = SimpleNamespace(
+        cfg=cfg, visualizer=SimpleNamespace(decision=make_decision(path)))
+    with pytest.raises(ValueError, match=r'another pixel head .*head\.pth'):
+        hook.before_test(runner)
+    path.write_text(json.dumps(dict(content, head_sha256=sha256_of(head))))
+    hook.before_test(runner)
 
 
 def test_hook__needs_a_visualizer_that_draws_decisions(tmp_path):
