@@ -4,6 +4,7 @@ A checkpoint is a pickle, and a pickle may run anything. Only tensors, plain
 containers and the few types that MMEngine's own checkpoints hold are read
 (`weights_only=True`), whatever the version of torch.
 """
+import codecs
 import os
 import pickle
 import re
@@ -139,12 +140,21 @@ def _first_bytes(path: Path) -> bytes:
         raise ValueError(f'`{path}` could not be read as a checkpoint: it '
                          'is empty; get or write it again.')
     is_pickle = start.startswith((ZIP, *PICKLES))
-    if path.suffix != '.safetensors' and not is_pickle and start.isascii():
+    text = '' if is_pickle else _as_text(start)
+    if path.suffix != '.safetensors' and text:
         raise ValueError(f'`{path}` could not be read as a checkpoint: it '
-                         f'begins with the text {start.decode()!r}; perhaps '
-                         'a page or a pointer was saved in place of the '
-                         'file itself.')
+                         f'begins with the text {text!r}; perhaps a page or '
+                         'a pointer was saved in place of the file itself.')
     return start
+
+
+def _as_text(start: bytes) -> str:
+    """The text that a file begins with, '' if it is none in UTF-8."""
+    try:
+        # the last letter may be cut
+        return codecs.getincrementaldecoder('utf-8')().decode(start)
+    except UnicodeDecodeError:
+        return ''
 
 
 def _refusal(path: Path, error: pickle.UnpicklingError) -> str:

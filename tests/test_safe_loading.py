@@ -116,6 +116,16 @@ def test_load__shows_the_text_that_a_file_is(tmp_path):
         load_from_local(path)
 
 
+@pytest.mark.parametrize('text', [
+    '\ufeff<html>', 'Über uns', 39 * 'a' + 'é, cut after 40 bytes'])
+def test_load__shows_a_text_in_any_language(text, tmp_path):
+    path = tmp_path / 'a.pth'
+    path.write_text(text, 'utf-8')
+    with pytest.raises(ValueError, match='a.pth` could not .* begins with '
+                       'the text'):
+        load_from_local(path)
+
+
 @pytest.mark.parametrize('name', ['cut.pth', 'cut.safetensors'])
 @pytest.mark.parametrize('part', [0.01, 0.5, 0.99])
 @pytest.mark.parametrize('mmap', [False, True])
