@@ -11,6 +11,22 @@ from .eomt_weights import EoMTWeights
 from .report import Say
 
 
+def check_names(known: Sequence[str], num_known: int) -> None:
+    """Check that names are those of all classes of a checkpoint.
+
+    Args:
+        known: Names of the checkpoint's classes, empty if unknown.
+        num_known: Number of the checkpoint's classes.
+
+    Raises:
+        ValueError: If there are more or fewer.
+    """
+    if known and len(known) != num_known:
+        raise ValueError(f'there are names of {len(known)} classes, the '
+                         f'checkpoint has {num_known}; give all in '
+                         '--source-classes')
+
+
 def match_classes(
         wanted: Sequence[str] | Mapping[str, str | int | None],
         known: Sequence[str],
@@ -20,19 +36,22 @@ def match_classes(
     Args:
         wanted: New names in order, each for a class of that name, or a dict
             of new names to the old name or index, None for a fresh start.
-        known: Names of the checkpoint's classes, empty if unknown.
+        known: Names of the checkpoint's classes, empty if unknown; see
+            :func:`check_names`.
         num_known: Number of the checkpoint's classes.
 
     Returns:
         Index of the old class, or None, by new name.
 
     Raises:
-        ValueError: If an old class is unknown, or names are missing.
+        ValueError: If an old class is unknown, names are missing, or one is
+            there twice.
     """
-    if known and len(known) != num_known:
-        raise ValueError(f'--source-classes names {len(known)} classes, the '
-                         f'checkpoint has {num_known}')
     if not isinstance(wanted, Mapping):
+        twice = {name for name in wanted if wanted.count(name) > 1}
+        if twice:
+            raise ValueError('a class can be named once only, got twice: '
+                             f'{", ".join(sorted(twice))}')
         if not known:
             raise ValueError('the checkpoint does not name its classes; '
                              'give --source-classes, or map new names to '

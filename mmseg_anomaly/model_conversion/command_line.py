@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from .classes import change_classes, match_classes
+from .classes import change_classes, check_names, match_classes
 from .eomt_weights import EoMTWeights
 from .report import say
 from .sizes import change_sizes
@@ -51,6 +51,7 @@ def adapt(weights: EoMTWeights, args: argparse.Namespace,
     known = list(about.get('classes', ()))
     if args.source_classes:
         known = list(_read_names(args.source_classes))
+    check_names(known, weights.num_classes)
     if not args.classes:
         return weights, known or None
     sources = match_classes(_read_names(args.classes), known,

@@ -22,7 +22,7 @@ def test_match__names_and_indices(wanted, expected):
 
 @pytest.mark.parametrize(('wanted', 'known', 'message'), [
     (['road'], [], 'does not name its classes'),
-    (['road'], ['road'], 'names 1 classes, the checkpoint has 4'),
+    (['road', 'car', 'road'], KNOWN, 'once only, got twice: road$'),
     (dict(bus='van'), KNOWN, "continue 'van', which .* sky, road, car"),
     (dict(bus=4), KNOWN, 'continue class 4, but the checkpoint has 4'),
 ])

@@ -166,3 +166,13 @@ def test_camvid__back_to_the_bit(convert, tmp_path, shared_data_dir):
             tmp_path / 'back.bin')
     assert_same(torch.load(tmp_path / 'back.bin', weights_only=True),
                 torch.load(source, weights_only=True))
+
+
+def test_options__names_of_too_few_classes(convert, tmp_path):
+    """Hugging Face would draw a class head of another size anew."""
+    torch.save(dict(state_dict=make_state()), tmp_path / 'a.pth')
+    with pytest.raises(ValueError, match='names of 1 classes, the checkpoint '
+                       'has 2; give all in --source-classes'):
+        convert('mmseg2hf', tmp_path / 'a.pth', tmp_path / 'b',
+                '--num-heads', 2, '--source-classes', 'road')
+    assert not (tmp_path / 'b').exists()
