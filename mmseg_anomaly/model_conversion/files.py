@@ -77,12 +77,14 @@ def _read_folder(path: Path) -> tuple[StateDict, dict[str, Any]]:
 
 
 def _files_of(path: Path) -> Iterable[str]:
+    # in the order of Hugging Face: a single file goes before shards
+    if (path / WEIGHTS).is_file():
+        return [WEIGHTS]
     if (path / INDEX).is_file():
         index = json.loads((path / INDEX).read_text())
         return sorted(set(index['weight_map'].values()))
-    for name in (WEIGHTS, OLD_WEIGHTS):
-        if (path / name).is_file():
-            return [name]
+    if (path / OLD_WEIGHTS).is_file():
+        return [OLD_WEIGHTS]
     raise FileNotFoundError(f'{path} has neither {WEIGHTS} nor {INDEX} nor '
                             f'{OLD_WEIGHTS}: it is no model of Hugging Face')
 

@@ -49,3 +49,12 @@ def test_read__classes_of_a_training_checkpoint(tmp_path):
         dataset_meta=dict(classes=('road', 'car')))), tmp_path / 'x.pth')
     assert read_checkpoint(tmp_path / 'x.pth')[1]['classes'] == [
         'road', 'car']
+
+
+def test_read__a_single_file_goes_before_shards(tmp_path, assert_same):
+    """As from_pretrained does: shards may be left from an older model."""
+    write_checkpoint(tmp_path / 'old.safetensors', dict(a=torch.zeros(1)))
+    (tmp_path / 'model.safetensors.index.json').write_text(
+        '{"weight_map": {"a": "old.safetensors"}}')
+    write_checkpoint(tmp_path / 'model.safetensors', WEIGHTS)
+    assert_same(read_checkpoint(tmp_path)[0], WEIGHTS)
