@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from ..models.query_masks import num_upscale_blocks
+
 StateDict = dict[str, Tensor]
 
 BACKBONE = 'backbone.'
@@ -14,8 +16,9 @@ HEAD_NAMES = (
     *(f'mask_head.{layer}.{kind}' for layer in (0, 2, 4)
       for kind in ('weight', 'bias')), 'attn_mask_probs')
 UPSCALE_NAMES = ('0.weight', '0.bias', '2.weight', '3.weight', '3.bias')
-VIT_NAMES = ('cls_token', 'patch_embed.proj.weight', 'patch_embed.proj.bias',
-             'norm.weight', 'norm.bias')
+PATCH = 'patch_embed.proj.weight'
+VIT_NAMES = ('cls_token', PATCH, 'patch_embed.proj.bias', 'norm.weight',
+             'norm.bias')
 OPTIONAL_VIT_NAMES = ('reg_token', 'pos_embed')
 
 
@@ -54,7 +57,7 @@ class EoMTWeights(NamedTuple):
     @property
     def patch_size(self) -> int:
         """Side of a patch in pixels."""
-        return self.vit['patch_embed.proj.weight'].shape[-1]
+        return self.vit[PATCH].shape[-1]
 
 
 def _block_of(name: str) -> int:
@@ -131,7 +134,7 @@ def check_complete(weights: EoMTWeights, source: str,
                          'queries; expected at least one that does and one '
                          'that does not')
     expected = {*VIT_NAMES, *HEAD_NAMES, *_block_names(weights.vit, depth),
-                *_upscale_names(weights.head)}
+                *_upscale_names(weights.vit)}
     expected |= {n for n in OPTIONAL_VIT_NAMES if n in weights.vit}
     faults = {
         'missing': sorted(expected - found.keys()),
@@ -155,12 +158,13 @@ def _block_names(vit: StateDict, depth: int) -> set[str]:
     """What any block has, every block should have."""
     inner = {re.sub(r'^blocks\.\d+\.', '', n) for n in vit
              if _block_of(n) >= 0}
-    inner = {n for n in inner if n.startswith(
-        ('norm', 'attn.', 'mlp.', 'ls', 'gamma_'))}
+    # a key or value that no query goes with is none of them
+    inner = {n for n in inner if re.match(
+        r'norm|attn\.(?!key\.|value\.)|mlp\.|ls|gamma_', n)}
     return {f'blocks.{index}.{n}' for index in range(depth) for n in inner}
 
 
-def _upscale_names(head: StateDict) -> set[str]:
-    number = 1 + max((int(n.split('.')[1]) for n in head
-                      if re.match(r'upscale\.\d+\.', n)), default=0)
+def _upscale_names(vit: StateDict) -> set[str]:
+    """As many blocks as the patch size asks for, 1 if it is missing."""
+    number = num_upscale_blocks(vit[PATCH].shape[-1]) if PATCH in vit else 1
     return {f'upscale.{i}.{n}' for i in range(number) for n in UPSCALE_NAMES}

@@ -9,10 +9,8 @@ from timm.layers import resample_abs_pos_embed, resample_patch_embed
 from torch import Tensor
 
 from ..models.query_masks import make_upscaling, num_upscale_blocks
-from .eomt_weights import EoMTWeights
+from .eomt_weights import PATCH, EoMTWeights
 from .report import Say
-
-PATCH = 'patch_embed.proj.weight'
 
 
 def grid_of(weights: EoMTWeights,

@@ -107,12 +107,13 @@ def _name_as_eva(weights: StateDict) -> StateDict:
 def _join_qkv(weights: StateDict) -> StateDict:
     joined = {}
     for key, value in weights.items():
+        query = re.sub(r'\.attn\.(key|value)\.', '.attn.query.', key)
         if '.attn.query.' in key:
             parts = [key.replace('query', part)
                      for part in ('query', 'key', 'value')]
             joined[key.replace('query', 'qkv')] = torch.cat(
                 [weights[part] for part in parts if part in weights])
-        elif not re.search(r'\.attn\.(key|value)\.', key):
+        elif query == key or query not in weights:
             joined[key] = value
     return joined
 

@@ -110,3 +110,28 @@ def test_check_complete__too_many_joint_blocks(make_model):
     state['decode_head.attn_mask_probs'] = torch.ones(9)
     with pytest.raises(ValueError, match='3 blocks, of which 9 are to see'):
         check_complete(from_ours(state), 'ours.pth')
+
+
+def test_check_complete__upscaling_is_that_of_the_patch_size(make_model):
+    """Surgery would draw a block anew that the file merely lacks."""
+    state = {k: v for k, v in make_model().state_dict().items()
+             if not k.startswith('decode_head.upscale.1.')}
+    with pytest.raises(ValueError, match=r'missing: upscale.1.0.bias, '):
+        check_complete(from_ours(state), 'ours.pth')
+
+
+def test_check_complete__no_patch_embedding(make_model):
+    state = make_model().state_dict()
+    del state['backbone.patch_embed.proj.weight']
+    with pytest.raises(ValueError, match='missing: patch_embed.proj.weight'):
+        check_complete(from_ours(state), 'ours.pth')
+
+
+def test_check_complete__biases_of_keys(make_model):
+    """Blocks of rotary positions have none; the file's is not dropped."""
+    original = to_original(from_ours(make_model('rotary').state_dict()))
+    name = 'network.encoder.backbone.blocks.0.attention.k_proj.bias'
+    original[name] = torch.ones(16)
+    with pytest.raises(ValueError,
+                       match='unexpected: blocks.0.attn.key.bias'):
+        check_complete(from_original(original), 'original.bin')
