@@ -68,6 +68,7 @@ class CellCounter:
         self._pages = CellPages(level, keys)
         self._table = CellTable()
         self._beside: list[tuple[np.ndarray, np.ndarray]] = []
+        self._num_beside = 0
 
     def add(self, scores: np.ndarray, anomalous: np.ndarray) -> None:
         """Count pixels: (P,) float32, (P,) bool."""
@@ -75,7 +76,8 @@ class CellCounter:
         keys = score_keys(scores)
         beside = self._pages.add(keys, anomalous)
         self._beside.append((keys[beside], anomalous[beside]))
-        if sum(keys.size for keys, _ in self._beside) >= _CHUNK:
+        self._num_beside += beside.size
+        if self._num_beside >= _CHUNK:
             self._add_beside()
 
     def _add_beside(self) -> None:
@@ -84,6 +86,7 @@ class CellCounter:
             parts = zip(*self._beside, strict=True)
             keys, anomalous = map(np.concatenate, parts)
             self._beside.clear()
+            self._num_beside = 0
             self._pages.grow(keys)
             rest = self._pages.add(keys, anomalous)
             self._table.add(cell_keys(keys[rest], self.level),
