@@ -4,6 +4,7 @@ import math
 import shutil
 import subprocess
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -101,6 +102,31 @@ def test_publish__puts_head_and_model_into_one_file(
         assert torch.equal(published[key], value), key
     cfg = Config.fromfile(tmp_path / 'out' / 'config.py')
     assert cfg.custom_hooks[0].head is None
+
+
+def test_publish__keeps_the_threshold_of_a_file(
+        tiny_eomt_config, checkpoint, tmp_path, run_tool, read_metrics):
+    threshold = tmp_path / 'energy.threshold.json'
+    content = dict(scorer='energy', threshold=-0.1,
+                   checkpoint_sha256=sha256_of(checkpoint))
+    config = tiny_eomt_config.with_name('components.py')
+    config.write_text(
+        f"_base_ = ['{tiny_eomt_config.name}']\n"
+        "test_evaluator = [dict(type='AnomalyMetric'), "
+        f"dict(type='ComponentMetric', threshold='{threshold}')]\n")
+    threshold.write_text(json.dumps(dict(content, checkpoint_sha256='0')))
+    with pytest.raises(ValueError, match='chosen for another checkpoint'):
+        run_tool('misc/publish_model', config, checkpoint, 'out')
+    assert not (tmp_path / 'out').exists()
+
+    threshold.write_text(json.dumps(content))
+    run_tool('misc/publish_model', config, checkpoint, 'out')
+    threshold.unlink()
+    run_tool('test', 'out/config.py', 'out/model.safetensors',
+             '--work-dir', tmp_path / 'again')
+    metrics = json.loads((tmp_path / 'out' / 'metrics.json').read_text())
+    assert any('energy' in name and 'sIoU' in name for name in metrics)
+    np.testing.assert_equal(read_metrics(tmp_path / 'again'), metrics)
 
 
 def test_publish__leaves_what_is_there_alone(

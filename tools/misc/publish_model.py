@@ -20,6 +20,7 @@ from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.logging import print_log
 from mmengine.runner import Runner
+from mmseg.registry import METRICS
 
 from mmseg_anomaly.benchmarking.provenance import (
     VOID_POLICY,
@@ -72,6 +73,25 @@ def check_arguments(args: argparse.Namespace) -> None:
     if args.out.exists() and any(args.out.iterdir()):
         raise FileExistsError(f'{args.out} is not empty: name another '
                               'folder, or remove it first')
+
+
+def settle_thresholds(cfg: Config, checkpoint: str) -> None:
+    """Put thresholds of files into the config: they name the old weights.
+
+    Raises:
+        ValueError: If one was chosen for another checkpoint or pixel head.
+    """
+    cfg.load_from = checkpoint
+    command_line.check_thresholds(cfg)
+    evaluators = cfg.get('test_evaluator') or ()
+    if isinstance(evaluators, dict):
+        evaluators = [evaluators]
+    for evaluator in evaluators:
+        threshold = evaluator.get('threshold')
+        if isinstance(threshold, str) and threshold != 'best_f1':
+            metric = METRICS.build(evaluator)
+            evaluator.threshold = metric.threshold
+            evaluator.scorers = list(metric.scorers)
 
 
 def write_model(cfg: Config, checkpoint: str, out: Path) -> None:
@@ -143,6 +163,7 @@ def describe(runner: Runner, summaries: list[dict]) -> dict[str, Any]:
 
 def publish(cfg: Config, args: argparse.Namespace, work_dir: str) -> None:
     """Write the folder."""
+    settle_thresholds(cfg, args.checkpoint)
     args.out.mkdir(parents=True, exist_ok=True)
     write_model(cfg, args.checkpoint, args.out)
     runner, metrics, summaries = test_model(args.out, work_dir)
