@@ -138,7 +138,7 @@ def plot_statistics(records: list[dict], path: Path) -> None:
     bars.set_title(f'objects by category, the first {SHOWN_CATEGORIES}')
     sizes.hist(scale, 30)
     sizes.set_title("longer side by the image's shorter side")
-    places.hist2d(foot_x, foot_y, 24, [[0, 1], [0, 1]])
+    places.hist2d(foot_x, foot_y, 24, range=[[0, 1], [0, 1]])
     places.invert_yaxis()
     places.set_title('where the feet stand, by width and height')
     rows.plot(foot_y, scale, '.', markersize=3)
