@@ -11,6 +11,8 @@ from mmseg_anomaly.engine.head_checkpoint import (
     hash_tensors,
     holds_head,
 )
+from mmseg_anomaly.models.pixel_mlp import PixelMLP
+from mmseg_anomaly.models.pixel_statistics import NUM_STATISTICS
 
 NAMES = ('base.pth', 'head.pth')
 
@@ -100,3 +102,13 @@ def test_extract__refuses_a_plain_eomt():
                         dict(type='AttachHeadHook', head='a.pth')]), 'a.pth')])
 def test_attached_head__is_what_the_hook_reads(cfg, head):
     assert attached_head(cfg) == head
+
+
+def test_extract_head__of_a_large_vit_stays_below_two_megabytes(tmp_path):
+    mlp = PixelMLP(NUM_STATISTICS, 1024)  # channels of a ViT-L
+    state_dict = {
+        'decode_head.semantic_head.q': torch.zeros(2**20),
+        **mlp.state_dict(prefix='decode_head.mlp.')
+    }
+    torch.save(extract_head(state_dict, 'base'), tmp_path / 'head.pth')
+    assert 1e6 < (tmp_path / 'head.pth').stat().st_size < 2e6
