@@ -101,7 +101,7 @@ def _is_beside(index: CocoIndex, denied: np.ndarray) -> np.ndarray:
 
 
 def _is_truncated(index: CocoIndex) -> np.ndarray:
-    box_xywh = index['boxes_xywh']
+    box_xywh = index['boxes_xywh'].astype(np.int64)  # sides add up
     ends_xy = box_xywh[:, :2] + box_xywh[:, 2:]
     image_wh = index['sizes_hw'][index['image_rows'], ::-1]
     return (box_xywh[:, :2] <= 0).any(axis=1) | (ends_xy

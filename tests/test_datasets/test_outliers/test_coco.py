@@ -294,6 +294,14 @@ def test_object_off_the_border__is_not_truncated(make_coco):
     assert len(open_source(root, allow_truncated=False)) == 1
 
 
+def test_border_beyond_the_type_of_the_corner__is_seen(make_coco):
+    # left 200 fits into 8 bits, the right border 300 does not
+    root = make_coco([dict(image='a', category='toy', box=(200, 1, 100, 58))],
+                     size_hw=(60, 300))
+    with pytest.raises(ValueError, match='1 truncated by'):
+        open_source(root, allow_truncated=False)
+
+
 @pytest.mark.parametrize('as_runs', [False, True])
 def test_solidity__is_area_by_that_of_the_hull(make_coco, as_runs):
     # an L of 40 x 40 with arms of 20: 1200 pixels of a hull of 1400
