@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 
@@ -36,6 +38,19 @@ def test_pack__holds_the_objects_of_the_source(run):
         assert pack.origin(number) == source.origin(number)
         assert pack[number].category == source[number].category
     assert pack._file.meta['ann_file'] == 'instances.json'
+
+
+def test_two_processes__cut_the_same(load_tool, run, monkeypatch):
+    tool = load_tool(TOOL)
+    # where pickle looks for what it sends to the processes
+    monkeypatch.setitem(sys.modules, tool.__name__, tool)
+    root, _ = run()
+    source = CocoOutliers('instances.json', str(root),
+                          data_prefix=dict(img_path='images'))
+    broken = []
+    one, two = (sorted(tool.cut_all(tool.Cutter(source, 25), nproc, broken))
+                for nproc in (1, 2))
+    assert one == two and len(one) == 3 and broken == []
 
 
 def test_options__filter_and_shrink(run):
