@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
 from numpy._core import multiarray
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -99,6 +99,16 @@ def load_from_local(filename: str | os.PathLike,
                 f'`{path}` could not be read as a checkpoint, perhaps it is '
                 f'cut off: {_first_line(error)}') from error
     return _move(tensors, map_location)
+
+
+def metadata_of(path: str | os.PathLike) -> dict[str, str]:
+    """What a ``.safetensors`` file says about its tensors.
+
+    Args:
+        path: A file that :func:`load_from_local` can read.
+    """
+    with safe_open(path, framework='pt') as file:
+        return file.metadata() or {}
 
 
 def tensors_of(checkpoint: Any, name: str) -> dict[str, Tensor]:

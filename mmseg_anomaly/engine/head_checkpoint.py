@@ -5,10 +5,14 @@ a hash of that model and only goes together with it.
 """
 import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
+
+from ..safe_loading import load_from_local, metadata_of
 
 HEAD = 'decode_head.'
 SEMANTIC_HEAD = 'decode_head.semantic_head.'
@@ -57,7 +61,7 @@ def extract_head(state_dict: Mapping[str, Tensor],
 
     Returns:
         A checkpoint of the head: ``state_dict``, and ``meta`` with
-        ``base_name`` and ``base_sha256``.
+        ``base_name`` and ``base_sha256``, both strings.
 
     Raises:
         ValueError: If there is no pixel head.
@@ -75,26 +79,74 @@ def extract_head(state_dict: Mapping[str, Tensor],
             base_sha256=hash_tensors(base_of(state_dict))))
 
 
+def write_head(path: str | Path, head: Mapping[str, Any]) -> None:
+    """Write a head; what it belongs to goes into the file's metadata.
+
+    Args:
+        path: Ends with ``.safetensors``; see :func:`check_head_name`.
+        head: What :func:`extract_head` returned.
+
+    Raises:
+        ValueError: If the name ends otherwise.
+    """
+    path = check_head_name(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {k: v.contiguous() for k, v in head['state_dict'].items()}
+    save_file(tensors, path, metadata={'format': 'pt', **head['meta']})
+
+
+def check_head_name(path: str | Path) -> Path:
+    """Check the name of a file that a head is to be written to.
+
+    Raises:
+        ValueError: If it does not end with ``.safetensors``.
+    """
+    path = Path(path).expanduser()
+    if path.suffix != '.safetensors':
+        raise ValueError('the file of a pixel head must end with '
+                         f'.safetensors, got `{path.name}`')
+    return path
+
+
+def read_head(path: str | Path) -> dict[str, Any]:
+    """Read what :func:`write_head` wrote.
+
+    Returns:
+        What :func:`extract_head` returned.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it holds something else, or cannot be read.
+    """
+    path = Path(path).expanduser()
+    state_dict, meta = load_from_local(path, map_location='cpu'), {}
+    if path.suffix == '.safetensors':
+        meta = metadata_of(path)
+    if 'base_sha256' not in meta:
+        raise ValueError(f'`{path.name}` is no pixel head alone; '
+                         'tools/misc/extract_head.py writes one, a '
+                         '.safetensors file')
+    return dict(state_dict=state_dict, meta={
+        key: meta[key] for key in ('base_name', 'base_sha256')})
+
+
 def attach_head(state_dict: Mapping[str, Tensor], head: Mapping[str, Any],
                 names: tuple[str, str]) -> dict[str, Tensor]:
     """Put a head back onto the model it was trained on.
 
     Args:
         state_dict: Of a plain EoMT.
-        head: What :func:`extract_head` returned.
+        head: What :func:`read_head` returned.
         names: What to call the two in an error.
 
     Returns:
         The state dict of a model with a pixel head.
 
     Raises:
-        ValueError: If either is something else, or this is another model.
+        ValueError: If the model has a head already, or is another one.
     """
     model_name, head_name = names
-    meta = head.get('meta', {})
-    if 'base_sha256' not in meta:
-        raise ValueError(f'`{head_name}` is no pixel head alone; '
-                         'tools/misc/extract_head.py writes one')
+    meta = head['meta']
     if holds_head(state_dict):
         raise ValueError(f'`{model_name}` holds a pixel head already: load '
                          'it as it is, or attach to a plain EoMT')

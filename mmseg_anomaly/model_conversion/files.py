@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
 from safetensors.torch import load as load_bytes
 from safetensors.torch import save as save_bytes
 from safetensors.torch import save_file
 
-from ..safe_loading import load_from_local, tensors_of
+from ..safe_loading import load_from_local, metadata_of, tensors_of
 from .eomt_weights import StateDict
 
 CARRIED = 'carried_tensors'
@@ -44,7 +43,7 @@ def read_checkpoint(path: str | Path) -> tuple[StateDict, dict[str, Any]]:
     checkpoint = load_from_local(path, map_location='cpu', mmap=True)
     about = {}
     if path.suffix == '.safetensors':
-        about = _unpack(_metadata(path))
+        about = _unpack(metadata_of(path))
     elif isinstance(checkpoint, Mapping):
         meta = checkpoint.get('meta', {})
         meta = meta if isinstance(meta, Mapping) else {}
@@ -66,7 +65,7 @@ def _read_folder(path: Path) -> tuple[StateDict, dict[str, Any]]:
         shard = load_from_local(file, map_location='cpu', mmap=True)
         weights.update(tensors_of(shard, f'`{file}`'))
         if file.suffix == '.safetensors':
-            about.update(_unpack(_metadata(file)))
+            about.update(_unpack(metadata_of(file)))
     if (path / 'config.json').is_file():
         config = json.loads((path / 'config.json').read_text())
         about['config'] = config
@@ -143,8 +142,3 @@ def _unpack(about: Mapping[str, Any]) -> dict[str, Any]:
     if 'classes' in about:
         unpacked['classes'] = json.loads(about['classes'])
     return unpacked
-
-
-def _metadata(path: Path) -> dict[str, str]:
-    with safe_open(path, framework='pt') as file:
-        return file.metadata() or {}

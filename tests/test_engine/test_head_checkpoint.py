@@ -2,19 +2,23 @@ import hashlib
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from mmseg_anomaly.engine.head_checkpoint import (
     attach_head,
     attached_head,
     base_of,
+    check_head_name,
     extract_head,
     hash_tensors,
     holds_head,
+    read_head,
+    write_head,
 )
 from mmseg_anomaly.models.pixel_mlp import PixelMLP
 from mmseg_anomaly.models.pixel_statistics import NUM_STATISTICS
 
-NAMES = ('base.pth', 'head.pth')
+NAMES = ('base.pth', 'head.safetensors')
 
 
 def plain():
@@ -74,7 +78,8 @@ def test_attach__refuses_another_base_by_name():
     other = plain()
     other['backbone.weight'] += 1
     with pytest.raises(ValueError, match=(
-            '`head.pth` was trained on `mine.pth` .*not on `base.pth`')):
+            '`head.safetensors` was trained on `mine.pth` .*not on '
+            '`base.pth`')):
         attach_head(other, head, NAMES)
 
 
@@ -84,9 +89,37 @@ def test_attach__refuses_what_has_a_head():
         attach_head(trained(), head, NAMES)
 
 
-def test_attach__refuses_what_is_no_head():
-    with pytest.raises(ValueError, match='`head.pth` is no pixel head alone'):
-        attach_head(plain(), dict(state_dict=trained(), meta={}), NAMES)
+def test_write__is_read_back_with_what_it_belongs_to(tmp_path):
+    head = extract_head(trained(), 'mine.pth')
+    write_head(tmp_path / 'new/head.safetensors', head)
+    found = read_head(tmp_path / 'new/head.safetensors')
+    assert_equal(found['state_dict'], head['state_dict'])
+    assert found['meta'] == head['meta']
+
+
+def test_write__is_safetensors_only(tmp_path):
+    head = extract_head(trained(), 'mine.pth')
+    with pytest.raises(ValueError, match='end with .safetensors, got `a.pth`'):
+        write_head(tmp_path / 'a.pth', head)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(ValueError, match='end with .safetensors, got `head`'):
+        check_head_name('folder/head')
+
+
+def test_read__refuses_what_is_no_head(tmp_path):
+    save_file(plain(), tmp_path / 'eomt.safetensors')
+    torch.save(extract_head(trained(), 'mine'), tmp_path / 'head.pth')
+    torch.save(torch.ones(1), tmp_path / 'tensor.pth')
+    for name in ('eomt.safetensors', 'head.pth', 'tensor.pth'):
+        with pytest.raises(ValueError, match=(
+                f'`{name}` is no pixel head alone; .*extract_head.py writes '
+                'one, a .safetensors file')):
+            read_head(tmp_path / name)
+    (tmp_path / 'empty.safetensors').touch()
+    with pytest.raises(ValueError, match='empty.safetensors` .* it is empty'):
+        read_head(tmp_path / 'empty.safetensors')
+    with pytest.raises(FileNotFoundError, match='no checkpoint `.*none.saf'):
+        read_head(tmp_path / 'none.safetensors')
 
 
 def test_extract__refuses_a_plain_eomt():
@@ -110,5 +143,6 @@ def test_extract_head__of_a_large_vit_stays_below_two_megabytes(tmp_path):
         'decode_head.semantic_head.q': torch.zeros(2**20),
         **mlp.state_dict(prefix='decode_head.mlp.')
     }
-    torch.save(extract_head(state_dict, 'base'), tmp_path / 'head.pth')
-    assert 1e6 < (tmp_path / 'head.pth').stat().st_size < 2e6
+    path = tmp_path / 'head.safetensors'
+    write_head(path, extract_head(state_dict, 'base'))
+    assert 1e6 < path.stat().st_size < 2e6

@@ -13,7 +13,7 @@ from mmseg.registry import MODELS
 from PIL import Image
 
 from mmseg_anomaly.engine.command_line import is_first_process
-from mmseg_anomaly.engine.head_checkpoint import extract_head
+from mmseg_anomaly.engine.head_checkpoint import extract_head, write_head
 from mmseg_anomaly.evaluation import ScoreHistogram, rank_pixels
 from mmseg_anomaly.evaluation.heatmap_files import read_heatmap
 from mmseg_anomaly.evaluation.operating_point import sha256_of
@@ -152,16 +152,18 @@ def test_benchmark__runs_again_with_another_pixel_head(
             Config.fromfile(head_config).model).decode_head.mlp.state_dict()
         whole = state_dict | {f'decode_head.mlp.{key}': value
                               for key, value in mlp.items()}
-        torch.save(extract_head(whole, 'plain.pth'), tmp_path / 'head.pth')
+        write_head(tmp_path / 'head.safetensors',
+                   extract_head(whole, 'plain.pth'))
         assert count_forwards(lambda: run_tool(
             'benchmark_anomaly', head_config, tmp_path / 'plain.pth',
             '--data-root', data_root, '--work-dir', tmp_path / 'work',
             '--datasets', 'road_anomaly21', '--scorers', 'pixel_head',
             '--cfg-options',
-            f'custom_hooks.0.head={tmp_path / "head.pth"}')) == 10
+            f'custom_hooks.0.head={tmp_path / "head.safetensors"}')) == 10
     assert 'for this changed: head_sha256' in capsys.readouterr().out
     results = json.loads((tmp_path / 'work/results.json').read_text())
-    assert results['model']['head_sha256'] == sha256_of(tmp_path / 'head.pth')
+    assert results['model']['head_sha256'] == sha256_of(
+        tmp_path / 'head.safetensors')
 
 
 def count_forwards(run) -> int:

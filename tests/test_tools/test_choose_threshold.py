@@ -11,7 +11,11 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 
-from mmseg_anomaly.engine.head_checkpoint import base_of, extract_head
+from mmseg_anomaly.engine.head_checkpoint import (
+    base_of,
+    extract_head,
+    write_head,
+)
 
 TOOL = 'analysis_tools/choose_threshold'
 
@@ -66,14 +70,16 @@ def test_head__that_is_attached_belongs_to_the_threshold(
     model = MODELS.build(Config.fromfile(tiny_pixel_head_config).model)
     whole = model.state_dict()
     torch.save(dict(state_dict=base_of(whole)), tmp_path / 'plain.pth')
-    torch.save(extract_head(whole, 'plain.pth'), tmp_path / 'head.pth')
+    write_head(tmp_path / 'head.safetensors',
+               extract_head(whole, 'plain.pth'))
     run_tool(TOOL, tiny_pixel_head_config, tmp_path / 'plain.pth', '--fpr',
              '0.1', '--cfg-options',
-             f'custom_hooks.0.head={tmp_path / "head.pth"}')
+             f'custom_hooks.0.head={tmp_path / "head.safetensors"}')
     content = json.loads((tmp_path / 'plain.threshold.json').read_text())
     assert content['scorer'] == 'pixel_head'
     for name in ('checkpoint', 'head'):
-        file = tmp_path / dict(checkpoint='plain.pth', head='head.pth')[name]
+        file = tmp_path / dict(checkpoint='plain.pth',
+                               head='head.safetensors')[name]
         assert content[f'{name}_sha256'] == hashlib.sha256(
             file.read_bytes()).hexdigest()
 

@@ -7,6 +7,7 @@ from mmseg.registry import MODELS
 
 from mmseg_anomaly.engine import load_from_local
 from mmseg_anomaly.engine.head_checkpoint import base_of
+from mmseg_anomaly.safe_loading import metadata_of
 
 
 @pytest.fixture
@@ -59,12 +60,14 @@ def test_training__leaves_the_frozen_model_as_it_was(
 def test_head_alone__tests_like_the_whole_on_its_base_only(
         plain, tiny_pixel_head_config, tmp_path, run_tool, read_metrics,
         capsys):
-    config, head = tiny_pixel_head_config, tmp_path / 'head.pth'
+    config = tiny_pixel_head_config
+    head = tmp_path / 'head.safetensors'
     run_tool('train', config, '--work-dir', tmp_path / 'head',
              '--cfg-options', 'train_cfg.max_iters=2')
     whole = tmp_path / 'head' / 'iter_2.pth'
     run_tool('misc/extract_head', whole, head)
     assert 'Wrote the head of `plain.pth`' in capsys.readouterr().out
+    assert metadata_of(head)['base_name'] == 'plain.pth'
 
     attach = ['--cfg-options', f'custom_hooks.0.head={head}']
     run_tool('test', config, plain, '--work-dir', tmp_path / 'a', *attach)
@@ -78,7 +81,8 @@ def test_head_alone__tests_like_the_whole_on_its_base_only(
     other['state_dict']['backbone.cls_token'] += 1
     torch.save(other, tmp_path / 'other.pth')
     with pytest.raises(ValueError, match=(
-            'head.pth` was trained on `plain.pth`.*not on `other.pth`')):
+            'head.safetensors` was trained on `plain.pth`.*not on '
+            '`other.pth`')):
         run_tool('test', config, tmp_path / 'other.pth', *attach)
 
 

@@ -89,11 +89,11 @@ def test_publish__puts_head_and_model_into_one_file(
     run_tool('train', tiny_pixel_head_config, '--work-dir',
              tmp_path / 'head', '--cfg-options', 'train_cfg.max_iters=2')
     whole = tmp_path / 'head' / 'iter_2.pth'
-    run_tool('misc/extract_head', whole, tmp_path / 'head.pth')
+    run_tool('misc/extract_head', whole, tmp_path / 'head.safetensors')
 
     run_tool('misc/publish_model', tiny_pixel_head_config,
              tmp_path / 'plain.pth', tmp_path / 'out', '--cfg-options',
-             f'custom_hooks.0.head={tmp_path / "head.pth"}')
+             f'custom_hooks.0.head={tmp_path / "head.safetensors"}')
 
     published = load_from_local(tmp_path / 'out' / 'model.safetensors')
     expected = load_from_local(whole)['state_dict']

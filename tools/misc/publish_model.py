@@ -27,8 +27,8 @@ from mmseg_anomaly.benchmarking.provenance import (
     versions,
     write_json,
 )
-from mmseg_anomaly.engine import command_line, load_from_local
-from mmseg_anomaly.engine.head_checkpoint import attach_head
+from mmseg_anomaly.engine import command_line
+from mmseg_anomaly.engine.head_checkpoint import attach_head, read_head
 from mmseg_anomaly.evaluation.operating_point import sha256_of
 from mmseg_anomaly.model_card import HASHES, model_card, write_hashes
 from mmseg_anomaly.model_conversion.files import (
@@ -100,7 +100,7 @@ def write_model(cfg: Config, checkpoint: str, out: Path) -> None:
     for hook in cfg.get('custom_hooks') or ():
         if hook['type'] == 'AttachHeadHook' and hook.get('head'):
             weights = attach_head(
-                weights, load_from_local(hook.head, map_location='cpu'),
+                weights, read_head(hook.head),
                 (Path(checkpoint).name, Path(hook.head).name))
             hook.head = None
     write_checkpoint(out / WEIGHTS, weights, carried=about.get('carried'),

@@ -6,8 +6,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
-from ..checkpoint import load_from_local
-from ..head_checkpoint import attach_head
+from ..head_checkpoint import attach_head, read_head
 
 
 @HOOKS.register_module()
@@ -16,12 +15,13 @@ class AttachHeadHook(Hook):
 
     With the hook in the config, as in our pixel head configs, a test reads
     ``tools/test.py CONFIG EOMT.pth --cfg-options
-    custom_hooks.0.head=HEAD.pth``. The head is refused if the EoMT is not
-    the one it was trained on.
+    custom_hooks.0.head=HEAD.safetensors``. The head is refused if the EoMT is
+    not the one it was trained on.
 
     Config::
 
-        custom_hooks = [dict(type='AttachHeadHook', head='head.pth')]
+        custom_hooks = [
+            dict(type='AttachHeadHook', head='head.safetensors')]
 
     Args:
         head: File that ``tools/misc/extract_head.py`` wrote; None does
@@ -39,13 +39,15 @@ class AttachHeadHook(Hook):
         """Complete the checkpoint.
 
         Raises:
-            ValueError: If head and checkpoint do not belong together.
+            FileNotFoundError: If there is no file of the head.
+            ValueError: If it is none, or head and checkpoint do not belong
+                together.
         """
         if self.head is None:
             return
         names = (Path(runner.cfg.get('load_from') or 'the checkpoint').name,
                  Path(self.head).name)
-        head = load_from_local(self.head, map_location='cpu')
+        head = read_head(self.head)
         state_dict = checkpoint.get('state_dict', checkpoint)
         attached = attach_head(state_dict, head, names)
         state_dict.clear()
