@@ -20,6 +20,8 @@ PATCH = 'patch_embed.proj.weight'
 VIT_NAMES = ('cls_token', PATCH, 'patch_embed.proj.bias', 'norm.weight',
              'norm.bias')
 OPTIONAL_VIT_NAMES = ('reg_token', 'pos_embed')
+DEPTHS = {192: 12, 384: 12, 768: 12, 1024: 24, 1280: 32, 1536: 40, 4096: 40}
+"""Blocks of a DINOv2 or DINOv3 by its width. Source: timm 1.0.31."""
 
 
 class EoMTWeights(NamedTuple):
@@ -70,7 +72,8 @@ def from_ours(state_dict: StateDict,
     """Take the state dict of ``EoMTViT`` and ``EoMTDecodeHead`` apart.
 
     Raises:
-        ValueError: If it holds something else.
+        ValueError: If it holds something else, or lacks a block that it
+            has a mask probability for.
     """
     if f'{HEAD}attn_mask_probs' not in state_dict:
         hint = ''
@@ -85,12 +88,23 @@ def from_ours(state_dict: StateDict,
         else:
             vit[key.removeprefix(BACKBONE)] = value
     depth = EoMTWeights(vit, head, {}).depth
+    _check_joint_blocks(head)
     for name in [n for n in head if n.startswith(('blocks.', 'norm.'))]:
         index = _block_of(name)
         joint = name if index < 0 else name.replace(
             f'blocks.{index}.', f'blocks.{depth + index}.', 1)
         vit[joint] = head.pop(name)
     return EoMTWeights(vit, head, carried or {})
+
+
+def _check_joint_blocks(head: StateDict) -> None:
+    found = 1 + max(map(_block_of, head))
+    expected = len(head['attn_mask_probs'])
+    if found < expected:
+        raise ValueError(f'the checkpoint has {found} blocks that see the '
+                         f'queries ({HEAD}blocks.*), but mask probabilities '
+                         f'of {expected}; missing: {HEAD}blocks.{found}. (get '
+                         'the whole checkpoint)')
 
 
 def to_ours(weights: EoMTWeights) -> StateDict:
@@ -111,7 +125,8 @@ def to_ours(weights: EoMTWeights) -> StateDict:
 
 
 def check_complete(weights: EoMTWeights, source: str,
-                   ignore: Iterable[str] = ()) -> EoMTWeights:
+                   ignore: Iterable[str] = (),
+                   stated_depth: int | None = None) -> EoMTWeights:
     """Compare the names with those that such an EoMT has.
 
     Args:
@@ -119,6 +134,9 @@ def check_complete(weights: EoMTWeights, source: str,
         source: What to call it in an error.
         ignore: Regular expressions, matched from the start of a name. Such
             names may be missing; where they are left over they are dropped.
+        stated_depth: Number of blocks that is written beside the weights.
+            By default at least as many as a DINOv2 or DINOv3 of that width
+            has, any number if there is none of that width.
 
     Returns:
         The weights without names that were left over.
@@ -133,6 +151,7 @@ def check_complete(weights: EoMTWeights, source: str,
                          f'{weights.num_joint_blocks} are to see the '
                          'queries; expected at least one that does and one '
                          'that does not')
+    _check_depth(weights, source, ignore, stated_depth)
     expected = {*VIT_NAMES, *HEAD_NAMES, *_block_names(weights.vit, depth),
                 *_upscale_names(weights.vit)}
     expected |= {n for n in OPTIONAL_VIT_NAMES if n in weights.vit}
@@ -152,6 +171,27 @@ def check_complete(weights: EoMTWeights, source: str,
         {k: v for k, v in weights.vit.items() if k in expected},
         {k: v for k, v in weights.head.items() if k in expected},
         weights.carried)
+
+
+def _check_depth(weights: EoMTWeights, source: str, ignore: Iterable[str],
+                 stated: int | None) -> None:
+    """Find blocks missing at the end, of which no other name tells."""
+    norm = weights.vit.get('norm.weight')
+    width = 0 if norm is None else len(norm)
+    expected = stated or max(DEPTHS.get(width, 0), weights.depth)
+    gone = [f'blocks.{index}.' for index in range(weights.depth, expected)]
+    gone = [name for name in gone
+            if not any(re.match(pattern, name) for pattern in ignore)]
+    says = ('its config.json says' if stated else
+            f'a DINOv2 or DINOv3 of width {width} has')
+    if gone:
+        raise ValueError(
+            f'{source} has {weights.depth} blocks, but {says} {expected}; '
+            f'missing: {", ".join(gone)} (get the whole checkpoint, or name '
+            'them in --ignore if the ViT is to end there)')
+    if weights.depth > expected:
+        raise ValueError(f'{source} has {weights.depth} blocks, but {says} '
+                         f'{expected}: one of the two is of another model')
 
 
 def _block_names(vit: StateDict, depth: int) -> set[str]:

@@ -1,4 +1,5 @@
 import pytest
+import timm
 import torch
 from safetensors.torch import load_file
 
@@ -8,6 +9,13 @@ from mmseg_anomaly.model_conversion import (
     from_ours,
     to_original,
     to_ours,
+)
+from mmseg_anomaly.model_conversion.eomt_weights import (
+    DEPTHS,
+    HEAD_NAMES,
+    UPSCALE_NAMES,
+    VIT_NAMES,
+    EoMTWeights,
 )
 
 
@@ -106,10 +114,68 @@ def test_check_complete__a_block_is_gone(make_model):
 
 
 def test_check_complete__too_many_joint_blocks(make_model):
-    state = make_model().state_dict()
-    state['decode_head.attn_mask_probs'] = torch.ones(9)
+    original = to_original(from_ours(make_model().state_dict()))
+    original['network.attn_mask_probs'] = torch.ones(9)
     with pytest.raises(ValueError, match='3 blocks, of which 9 are to see'):
-        check_complete(from_ours(state), 'ours.pth')
+        check_complete(from_original(original), 'original.bin')
+
+
+def test_from_ours__the_last_block_is_gone(make_model):
+    state = {k: v for k, v in make_model().state_dict().items()
+             if not k.startswith('decode_head.blocks.0.')}
+    with pytest.raises(ValueError, match=(
+            '0 blocks that see the queries .*mask probabilities of 1; '
+            'missing: decode_head.blocks.0. ')):
+        from_ours(state)
+
+
+def of_width(width, depth):
+    """Only the names and shapes that tell how deep an EoMT is."""
+    blocks = {f'blocks.{index}.norm1.weight': torch.ones(0)
+              for index in range(depth)}
+    vit = {**dict.fromkeys(VIT_NAMES, torch.ones(1, 1, 16, 16)), **blocks,
+           'norm.weight': torch.ones(width)}
+    head = dict.fromkeys(HEAD_NAMES, torch.ones(4))
+    upscale = [f'upscale.{i}.{n}' for i in (0, 1) for n in UPSCALE_NAMES]
+    return EoMTWeights(vit, {**head, **dict.fromkeys(upscale)}, {})
+
+
+@pytest.mark.parametrize(('width', 'depth', 'gone'), [
+    (384, 11, 'blocks.11.'), (1024, 22, 'blocks.22., blocks.23.')])
+def test_check_complete__the_last_blocks_are_gone(width, depth, gone):
+    with pytest.raises(ValueError, match=(
+            rf'x.bin has {depth} blocks, but a DINOv2 or DINOv3 of width '
+            rf'{width} has {DEPTHS[width]}; missing: {gone} \(get the')):
+        check_complete(of_width(width, depth), 'x.bin')
+    ignored = [r'blocks\.11\.', r'blocks\.2[23]\.']
+    assert check_complete(of_width(width, depth), 'x', ignored).depth == depth
+
+
+@pytest.mark.parametrize(('width', 'depth'), [
+    (384, 12), (384, 18), (1024, 24), (16, 5), (400, 11)])
+def test_check_complete__depths_that_may_be_whole(width, depth):
+    assert check_complete(of_width(width, depth), 'x').depth == depth
+
+
+def test_check_complete__depth_that_is_written(make_model):
+    with pytest.raises(ValueError, match=(
+            'x has 5 blocks, but its config.json says 7; missing: blocks.5., '
+            'blocks.6. ')):
+        check_complete(of_width(16, 5), 'x', stated_depth=7)
+    with pytest.raises(ValueError, match='config.json says 10: one of the'):
+        check_complete(of_width(384, 11), 'x', stated_depth=10)
+    assert check_complete(of_width(384, 11), 'x', stated_depth=11)
+
+
+@pytest.mark.parametrize('arch', [
+    'vit_tiny_patch16_dinov3_qkvb', 'vit_small_patch14_reg4_dinov2',
+    'vit_base_patch16_dinov3', 'vit_large_patch14_dinov2',
+    'vit_huge_plus_patch16_dinov3', 'vit_giant_patch14_dinov2',
+    'vit_7b_patch16_dinov3'])
+def test_depths__are_those_of_timm(arch):
+    with torch.device('meta'):
+        vit = timm.create_model(arch)
+    assert DEPTHS[vit.embed_dim] == len(vit.blocks)
 
 
 def test_check_complete__upscaling_is_that_of_the_patch_size(make_model):

@@ -9,9 +9,11 @@ from safetensors.torch import load_file
 from mmseg_anomaly.model_conversion import (
     from_ours,
     read_checkpoint,
+    to_hugging_face,
     to_original,
     write_checkpoint,
 )
+from mmseg_anomaly.model_conversion.hugging_face import write_folder
 from mmseg_anomaly.models.backbones import EoMTViT
 from mmseg_anomaly.models.decode_heads import EoMTDecodeHead
 
@@ -62,6 +64,28 @@ def test_ours__to_original_and_back(convert, tmp_path):
     convert('mmseg2eomt', tmp_path / 'a.pth', tmp_path / 'b.bin')
     convert('eomt2mmseg', tmp_path / 'b.bin', tmp_path / 'c.safetensors')
     assert_same(load_file(tmp_path / 'c.safetensors'), state)
+
+
+@pytest.mark.parametrize('by', ['width', 'config'])
+def test_conversion__the_last_block_is_gone(by, convert, tmp_path):
+    """It would be taken for a ViT of fewer blocks."""
+    arch = dict(ARCH, depth=12, embed_dim=384) if by == 'width' else ARCH
+    weights = from_ours(make_state(arch=arch))
+    depth = weights.depth
+    weights = weights._replace(vit={
+        k: v for k, v in weights.vit.items()
+        if not k.startswith(f'blocks.{depth - 1}.')})
+    if by == 'width':
+        torch.save(to_original(weights), tmp_path / 'a')
+    else:
+        state, _ = to_hugging_face(weights)
+        write_folder(tmp_path / 'a', state, {}, dict(num_hidden_layers=3))
+    tool = 'eomt2mmseg' if by == 'width' else 'hf2mmseg'
+    with pytest.raises(ValueError, match=(
+            f'has {depth - 1} blocks, but .* {depth}; missing: '
+            f'blocks.{depth - 1}. ')):
+        convert(tool, tmp_path / 'a', tmp_path / 'b.safetensors')
+    assert not (tmp_path / 'b.safetensors').exists()
 
 
 def test_ours__to_hugging_face_and_back(convert, tmp_path):
