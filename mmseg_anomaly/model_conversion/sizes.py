@@ -59,7 +59,7 @@ def change_sizes(weights: EoMTWeights, say: Say, *,
         weights: Of any EoMT.
         say: Told what was changed.
         img_size: New (height, width) in pixels, None to keep it. Rotary
-            positions need no change.
+            positions hold none.
         patch_size: New side of a patch in pixels, None to keep it.
         source_img_size: (height, width) of the checkpoint, if no square.
         seed: For layers that the new patch size asks for in addition.
@@ -68,11 +68,18 @@ def change_sizes(weights: EoMTWeights, say: Say, *,
         The changed EoMT, what was resampled in fp32.
 
     Raises:
-        ValueError: If sizes do not fit each other.
+        ValueError: If sizes do not fit each other, or are given for rotary
+            positions.
 
     Source: timm, resample_patch_embed (Beyer et al., FlexiViT, CVPR 2023)
     and resample_abs_pos_embed (bicubic, antialiased).
     """
+    if 'pos_embed' not in weights.vit and (img_size or source_img_size):
+        raise ValueError(
+            'the checkpoint has rotary positions, which are computed for '
+            'any image and hold no size: leave --img-size and '
+            '--source-img-size out, and set `img_size` of backbone and '
+            'decode_head in the config')
     patch = patch_size or weights.patch_size
     vit = dict(weights.vit)
     if 'pos_embed' in vit and (img_size or patch != weights.patch_size):

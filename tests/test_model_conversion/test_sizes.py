@@ -6,13 +6,29 @@ from mmseg_anomaly.model_conversion import change_sizes, from_ours, to_ours
 from mmseg_anomaly.model_conversion.sizes import grid_of
 
 
-@pytest.mark.parametrize('arch', ['registers', 'class_position', 'rotary'])
+@pytest.mark.parametrize('arch', ['registers', 'class_position'])
 def test_change__fits_a_model_of_that_size(arch, make_model, said):
     weights = from_ours(make_model(arch).state_dict())
     changed = change_sizes(weights, said.append, img_size=(96, 48))
     model = make_model(arch, img_size=(96, 48))
     model.load_state_dict(to_ours(changed))
-    assert (said == []) == (arch == 'rotary')
+    assert said == ['resized pos_embed: (4, 4) to (6, 3) patches']
+
+
+@pytest.mark.parametrize('option', ['img_size', 'source_img_size'])
+def test_change__rotary_positions_have_no_size(option, make_model, said):
+    weights = from_ours(make_model('rotary').state_dict())
+    with pytest.raises(ValueError, match=(
+            'has rotary positions.*leave --img-size and .* `img_size` of '
+            'backbone and decode_head in the config')):
+        change_sizes(weights, said.append, **{option: (96, 48)})
+    make_model('rotary', img_size=(96, 48)).load_state_dict(to_ours(weights))
+
+
+def test_change__patch_size_of_rotary_positions(make_model, said):
+    weights = from_ours(make_model('rotary').state_dict())
+    changed = change_sizes(weights, said.append, patch_size=8)
+    make_model('rotary', patch_size=8).load_state_dict(to_ours(changed))
 
 
 def test_change__resamples_as_timm_does(make_model, said):
