@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from .eomt_weights import EoMTWeights
+from .eomt_weights import EMPTY_WEIGHT, EoMTWeights
 from .report import Say
 
 
@@ -78,7 +78,8 @@ def change_classes(weights: EoMTWeights, sources: Mapping[str, int | None],
     """Give the class head other classes.
 
     Rows of classes that continue are kept to the bit, and no-object always;
-    others are drawn as PyTorch draws a linear layer.
+    others are drawn as PyTorch draws a linear layer. So are the classes'
+    weights in the loss, if they are carried along; new ones are 1.
 
     Args:
         weights: Of any EoMT.
@@ -92,6 +93,7 @@ def change_classes(weights: EoMTWeights, sources: Mapping[str, int | None],
     rows = [*sources.values(), weights.num_classes]
     kept = torch.tensor([row is not None for row in rows])
     indices = torch.tensor([row for row in rows if row is not None])
+    carried = dict(weights.carried)
     head = dict(weights.head)
     bound = 1 / math.sqrt(head['class_head.weight'].shape[1])
     generator = torch.Generator().manual_seed(seed)
@@ -105,6 +107,10 @@ def change_classes(weights: EoMTWeights, sources: Mapping[str, int | None],
     say(f'classes: kept {int(kept.sum()) - 1} of {weights.num_classes} and '
         f'no-object; reinitialised {", ".join(fresh_names) or "none"}; '
         f'dropped {len(gone)}')
-    carried = {name: value for name, value in weights.carried.items()
-               if name != 'criterion.empty_weight'}
+    if EMPTY_WEIGHT in carried:
+        old = carried[EMPTY_WEIGHT]
+        carried[EMPTY_WEIGHT] = torch.ones(len(rows), dtype=old.dtype)
+        carried[EMPTY_WEIGHT][kept] = old[indices]
+        say(f'{EMPTY_WEIGHT}, the weights of the classes in the loss: kept '
+            'and dropped as the classes are, 1 for each reinitialised')
     return EoMTWeights(weights.vit, head, carried)

@@ -9,6 +9,8 @@ from ..models.query_masks import num_upscale_blocks
 
 StateDict = dict[str, Tensor]
 
+EMPTY_WEIGHT = 'criterion.empty_weight'
+"""Weights of the classes in the loss, no-object last; ours is no tensor."""
 BACKBONE = 'backbone.'
 HEAD = 'decode_head.'
 HEAD_NAMES = (

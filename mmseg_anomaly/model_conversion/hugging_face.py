@@ -11,12 +11,11 @@ import torch
 from torch import Tensor
 
 from ..models.vit_layouts import to_timm_names
-from .eomt_weights import EoMTWeights, StateDict
+from .eomt_weights import EMPTY_WEIGHT, EoMTWeights, StateDict
 from .files import WEIGHTS, write_checkpoint
 from .original import rename, split_qkv
 from .sizes import grid_of
 
-EMPTY_WEIGHT = 'criterion.empty_weight'
 POSITIONS = 'embeddings.position_embeddings.weight'
 REGISTERS = 'embeddings.register_tokens'
 PREFIX_TOKENS = 'vit.prefix_tokens'

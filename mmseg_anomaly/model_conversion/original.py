@@ -12,12 +12,12 @@ import re
 import torch
 
 from ..models.vit_layouts import to_timm_names
-from .eomt_weights import EoMTWeights, StateDict
+from .eomt_weights import EMPTY_WEIGHT, EoMTWeights, StateDict
 
 NETWORK = 'network.'
 VIT = 'encoder.backbone.'
 CARRIED = ('network.encoder.pixel_mean', 'network.encoder.pixel_std',
-           'criterion.empty_weight')
+           EMPTY_WEIGHT)
 PIXEL_STATISTICS = {
     'network.encoder.pixel_mean': (0.485, 0.456, 0.406),
     'network.encoder.pixel_std': (0.229, 0.224, 0.225)
@@ -111,7 +111,7 @@ def to_original(weights: EoMTWeights) -> StateDict:
     }
     probs = {'network.attn_mask_probs': head.pop('attn_mask_probs')}
     empty_weight = {name: value for name, value in weights.carried.items()
-                    if name == 'criterion.empty_weight'}
+                    if name == EMPTY_WEIGHT}
     return {
         **probs, **statistics,
         **{f'{NETWORK}{VIT}{name}': value for name, value in vit.items()},

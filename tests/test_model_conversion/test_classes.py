@@ -31,9 +31,10 @@ def test_match__what_does_not_exist(wanted, known, message):
         match_classes(wanted, known, 4)
 
 
-def test_change__keeps_rows_to_the_bit(make_model, said):
+def test_change__keeps_rows_to_the_bit(make_model, said, assert_same):
     weights = from_ours(make_model().state_dict())
-    weights.carried['criterion.empty_weight'] = torch.ones(5)
+    loss_weights = torch.tensor([2, 3, 4, 5, 0.5], dtype=torch.half)
+    weights.carried['criterion.empty_weight'] = loss_weights
     changed = change_classes(
         weights, dict(car=2, bus=None, sky=0), said.append)
     for name in ('class_head.weight', 'class_head.bias'):
@@ -43,8 +44,12 @@ def test_change__keeps_rows_to_the_bit(make_model, said):
         assert new[1].abs().max() <= 0.25  # 1 / sqrt(16)
         assert new[1].any()
     assert said == ['classes: kept 2 of 4 and no-object; reinitialised bus; '
-                    'dropped 2']
-    assert not changed.carried
+                    'dropped 2',
+                    'criterion.empty_weight, the weights of the classes in '
+                    'the loss: kept and dropped as the classes are, 1 for '
+                    'each reinitialised']
+    assert_same(changed.carried, {
+        'criterion.empty_weight': torch.tensor([4, 1, 2, 0.5]).half()})
     make_model(num_classes=3).load_state_dict(to_ours(changed))
 
 

@@ -19,10 +19,13 @@ from mmseg_anomaly.model_conversion.command_line import (
     add_arguments,
     summarise,
 )
+from mmseg_anomaly.model_conversion.eomt_weights import EMPTY_WEIGHT
 from mmseg_anomaly.model_conversion.hugging_face import (
+    NO_OBJECT_WEIGHT,
     make_config,
     write_folder,
 )
+from mmseg_anomaly.model_conversion.report import say
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -46,6 +49,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         from_ours(tensors, about.get('carried')), args.src, args.ignore)
     weights, classes = adapt(weights, args, about)
     state_dict, carried = to_hugging_face(weights)
+    if EMPTY_WEIGHT not in weights.carried:
+        say(f'made {EMPTY_WEIGHT}, the weights of the classes in the loss, '
+            f'anew: 1 each and {NO_OBJECT_WEIGHT} for no-object')
     write_folder(args.dst, state_dict, carried,
                  make_config(weights, args.num_heads, classes))
     summarise(weights, args.dst)
