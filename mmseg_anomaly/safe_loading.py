@@ -27,6 +27,7 @@ ARRAY_DTYPES = ('bool', 'uint8', 'int32', 'int64', 'float16', 'float32',
                 'float64')
 
 ZIP = b'PK\x03\x04'
+SAFETENSORS = b'\0\0{'  # after a length of 8 bytes, of which 6 are plenty
 PICKLES = tuple(b'\x80' + bytes([protocol]) for protocol in range(2, 6))
 
 # What the readers raise for a file that is something else.
@@ -97,7 +98,8 @@ def load_from_local(filename: str | os.PathLike,
         except MALFORMED as error:
             raise ValueError(
                 f'`{path}` could not be read as a checkpoint, perhaps it is '
-                f'cut off: {_first_line(error)}') from error
+                f'cut off ({_first_line(error)}); get or write it '
+                'again.') from error
     return _move(tensors, map_location)
 
 
@@ -142,24 +144,39 @@ def _first_bytes(path: Path) -> bytes:
     """The start of a file that may be a checkpoint.
 
     Raises:
-        ValueError: If the file is empty, or a text.
+        ValueError: If the file is empty, a text, or misnamed.
     """
     with path.open('rb') as file:
         start = file.read(40)
-    if not start:
-        raise ValueError(f'`{path}` could not be read as a checkpoint: it '
-                         'is empty; get or write it again.')
-    is_pickle = start.startswith((ZIP, *PICKLES))
-    text = '' if is_pickle else _as_text(start)
-    if path.suffix != '.safetensors' and text:
-        raise ValueError(f'`{path}` could not be read as a checkpoint: it '
-                         f'begins with the text {text!r}; perhaps a page or '
-                         'a pointer was saved in place of the file itself.')
+    fault = _fault_of(start, path.suffix == '.safetensors')
+    if fault:
+        raise ValueError(
+            f'`{path}` could not be read as a checkpoint: {fault}.')
     return start
+
+
+def _fault_of(start: bytes, is_safetensors: bool) -> str:
+    """What the first bytes of a file tell, '' if nothing is wrong."""
+    if not start:
+        return 'it is empty; get or write it again'
+    is_pickle = start.startswith((ZIP, *PICKLES))
+    if is_pickle and is_safetensors:
+        return 'it is a file of `torch.save`; rename it to .pth'
+    if start[6:9] == SAFETENSORS and not is_safetensors:
+        return 'it is in safetensors format; rename it to .safetensors'
+    text = '' if is_pickle else _as_text(start)
+    if text:
+        return (f'it begins with the text {text!r}; perhaps a page or a '
+                'pointer was saved in place of the file itself')
+    if not is_pickle and not is_safetensors:
+        return 'it is no file of `torch.save`; get or write it again'
+    return ''
 
 
 def _as_text(start: bytes) -> str:
     """The text that a file begins with, '' if it is none in UTF-8."""
+    if b'\0' in start:  # as in the length that starts safetensors
+        return ''
     try:
         # the last letter may be cut
         return codecs.getincrementaldecoder('utf-8')().decode(start)
@@ -173,7 +190,10 @@ def _refusal(path: Path, error: pickle.UnpicklingError) -> str:
     except ValueError:  # the format of torch before 1.6
         names = re.findall(r'GLOBAL (\S+) (?:was|whose)', str(error))
     if not names:
-        return f'`{path}` was refused: {_first_line(error)}'
+        reason = _first_line(error)
+        if reason.startswith('Unsupported operand'):
+            reason = f'it is no file of `torch.save` ({reason})'
+        return f'`{path}` was refused: {reason}'
     return (f'`{path}` was refused, for it asks to import '
             f'{", ".join(sorted(names))}, and a checkpoint needs data only. '
             'If you trust it, allow these by '
@@ -185,7 +205,8 @@ def _first_line(error: Exception) -> str:
     reason = str(error).rpartition('WeightsUnpickler error:')[2]
     lines = [line.strip() for line in reason.splitlines() if line.strip()]
     lines = [line for line in lines if 'Weights only load' not in line]
-    return lines[0] if lines else type(error).__name__
+    # one sentence of several
+    return lines[0].partition('. ')[0] if lines else type(error).__name__
 
 
 def _move(tensors: dict[str, Tensor],

@@ -97,8 +97,28 @@ def test_load__says_what_is_wrong_with_the_file(tmp_path):
 @pytest.mark.parametrize('name', ['text.safetensors', 'text.pth'])
 def test_load__says_that_a_text_is_no_checkpoint(name, tmp_path):
     (tmp_path / name).write_bytes(b'hello')
-    with pytest.raises(ValueError, match=f'{name}` could not be read'):
+    with pytest.raises(ValueError, match=f"{name}` could .* text 'hello'"):
         load_from_local(tmp_path / name)
+
+
+def test_load__says_that_a_file_is_misnamed(tmp_path):
+    save_file(dict(a=torch.ones(1)), tmp_path / 'a.pth')
+    with pytest.raises(ValueError, match='a.pth` .* rename it to .safetens'):
+        load_from_local(tmp_path / 'a.pth')
+    torch.save(dict(a=torch.ones(1)), tmp_path / 'a.safetensors')
+    with pytest.raises(ValueError, match='a.safetensors` .*rename it to .pth'):
+        load_from_local(tmp_path / 'a.safetensors')
+
+
+def test_load__says_that_a_file_is_of_no_known_kind(tmp_path):
+    path = tmp_path / 'a.pth'
+    path.write_bytes(1000 * b'\0')  # a download that was given up
+    with pytest.raises(ValueError, match='it is no file of `torch.save`; get'):
+        load_from_local(path)
+    path.write_bytes(pickle.dumps([1, 2], protocol=4))
+    with pytest.raises(pickle.UnpicklingError, match=(
+            'a.pth` was refused: it is no file of `torch.save` .Unsupp')):
+        load_from_local(path)
 
 
 @pytest.mark.parametrize('name', ['a.pth', 'a.bin', 'a.safetensors'])
@@ -137,8 +157,9 @@ def test_load__says_that_a_file_is_cut_off(name, part, mmap, tmp_path):
         torch.save(dict(a=torch.ones(1000)), path)
     content = path.read_bytes()
     path.write_bytes(content[:int(part * len(content))])
-    with pytest.raises(ValueError, match=f'{name}` could not be read as a '
-                       'checkpoint, perhaps it is cut off'):
+    with pytest.raises(ValueError, match=(
+            f'{name}` could not be read as a checkpoint, perhaps it is cut '
+            r'off \([^.]+\); get or write it again.$')):
         load_from_local(path, mmap=mmap)
 
 

@@ -95,8 +95,8 @@ def read_weights(path: str, mmap: bool = False) -> StateDict:
     try:
         weights = load_from_local(path, map_location='cpu', mmap=mmap)
     except (pickle.UnpicklingError, ValueError) as error:
-        raise ValueError(f'`pretrained` file {path} cannot be read as a '
-                         f'checkpoint of tensors: {error}') from error
+        raise ValueError('`pretrained` is no checkpoint of tensors: '
+                         f'{error}') from error
     return tensors_of(weights, f'`pretrained` file {path}')
 
 

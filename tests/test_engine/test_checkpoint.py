@@ -10,7 +10,7 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import InfiniteSampler, pseudo_collate
 from mmengine.logging import HistoryBuffer
-from mmengine.model import BaseModel
+from mmengine.model import BaseModel, BaseModule
 from mmengine.registry import DefaultScope
 from mmengine.runner import CheckpointLoader, Runner
 from mmengine.runner.checkpoint import load_checkpoint
@@ -92,6 +92,23 @@ def test_load__reads_safetensors(tmp_path):
     assert loaded['a'].tolist() == [1, 2]
     with pytest.raises(ValueError, match='`map_location` of a .safetensors'):
         load_from_local(tmp_path / 'a.safetensors', {})
+
+
+@pytest.mark.parametrize('resume', [False, True])
+def test_training__from_an_empty_file_says_so(resume, tmp_path):
+    """What a training leaves whose disk was full."""
+    (tmp_path / 'iter_2.pth').touch()
+    with pytest.raises(ValueError, match='iter_2.pth` could not be read as a '
+                       'checkpoint: it is empty; get or write it again'):
+        train(tmp_path, load_from=str(tmp_path / 'iter_2.pth'), resume=resume)
+
+
+def test_init_cfg__of_an_empty_file_says_so(tmp_path):
+    (tmp_path / 'a.pth').touch()
+    model = BaseModule(dict(type='Pretrained',
+                            checkpoint=str(tmp_path / 'a.pth')))
+    with pytest.raises(ValueError, match='a.pth` could not .* it is empty'):
+        model.init_weights()
 
 
 @pytest.fixture

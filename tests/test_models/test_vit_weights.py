@@ -151,10 +151,14 @@ def test_load__missing_file():
         load_vit_weights('nowhere.pth', ARCH, target())
 
 
-def test_load__no_checkpoint(tmp_path):
-    path = tmp_path / 'text.pth'
-    path.write_text('hello')
-    with pytest.raises(ValueError, match='cannot be read as a checkpoint'):
+@pytest.mark.parametrize(('content', 'message'), [
+    ('hello', 'begins with the text .hello.'), ('', 'is empty; get or')])
+def test_load__no_checkpoint(content, message, tmp_path):
+    path = tmp_path / 'vit.pth'
+    path.write_text(content)
+    with pytest.raises(ValueError, match=(
+            '^`pretrained` is no checkpoint of tensors: `.*vit.pth` could '
+            f'not be read as a checkpoint: it {message}')):
         load_vit_weights(str(path), ARCH, target())
 
 
