@@ -1,11 +1,11 @@
 """What the command lines of the converters share."""
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 from .classes import change_classes, check_names, match_classes
 from .eomt_weights import EoMTWeights
+from .files import read_json
 from .report import say
 from .sizes import change_sizes
 
@@ -13,13 +13,13 @@ from .sizes import change_sizes
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options for what may change on the way."""
     parser.add_argument(
-        '--img-size', type=int, nargs=2, metavar=('H', 'W'),
+        '--img-size', type=_positive, nargs=2, metavar=('H', 'W'),
         help='resample the positions for images of this size')
     parser.add_argument(
-        '--source-img-size', type=int, nargs=2, metavar=('H', 'W'),
+        '--source-img-size', type=_positive, nargs=2, metavar=('H', 'W'),
         help='size that the positions of SRC are for, if it is no square')
     parser.add_argument(
-        '--patch-size', type=int,
+        '--patch-size', type=_positive,
         help='resample the patch embedding for patches of this side')
     parser.add_argument(
         '--classes', help='new classes: names with commas, each continues '
@@ -31,6 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--ignore', nargs='+', default=[], metavar='REGEX',
         help='names that may be missing or left over in SRC')
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(
+            f'must be a number of pixels from 1, got {text!r}')
+    return int(text)
 
 
 def adapt(weights: EoMTWeights, args: argparse.Namespace,
@@ -49,10 +56,10 @@ def adapt(weights: EoMTWeights, args: argparse.Namespace,
         weights, say, img_size=args.img_size, patch_size=args.patch_size,
         source_img_size=args.source_img_size)
     known = list(about.get('classes', ()))
-    if args.source_classes:
+    if args.source_classes is not None:
         known = list(_read_names(args.source_classes))
     check_names(known, weights.num_classes)
-    if not args.classes:
+    if args.classes is None:
         return weights, known or None
     sources = match_classes(_read_names(args.classes), known,
                             weights.num_classes)
@@ -63,15 +70,24 @@ def _read_names(text: str) -> list[str] | dict[str, str | int | None]:
     """Names with commas, or what a JSON file holds.
 
     Raises:
-        ValueError: If the file holds neither a list nor a dict.
+        FileNotFoundError: If there is no such file.
+        ValueError: If it cannot be read, or it or the text holds something
+            else than names.
     """
-    if not text.endswith('.json'):
-        return [name.strip() for name in text.split(',')]
-    names = json.loads(Path(text).read_text())
-    if not isinstance(names, list | dict):
-        raise ValueError(f'{text} must hold a list of names, or a dict of '
-                         f'new names to old ones, got a '
-                         f'{type(names).__name__}')
+    names = [name.strip() for name in text.split(',')]
+    if text.endswith('.json'):
+        path = Path(text).expanduser()
+        if not path.is_file():
+            raise FileNotFoundError(f'there is no file {text} of names of '
+                                    'classes; correct the path')
+        names = read_json(path, (list, dict))
+    olds = names.values() if isinstance(names, dict) else ()
+    wrong = [new for new in names if not isinstance(new, str) or not new]
+    wrong += [old for old in olds if type(old) not in (str, int, type(None))]
+    if wrong:
+        raise ValueError(f'{text!r} must hold a list of names, or a dict of '
+                         'new names to old names or indices or null, got '
+                         f'{wrong[0]!r}')
     return names
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from ..models.query_masks import num_upscale_blocks
+from .layouts import OURS, check_layout
 
 StateDict = dict[str, Tensor]
 
@@ -70,19 +71,20 @@ def _block_of(name: str) -> int:
 
 
 def from_ours(state_dict: StateDict,
-              carried: StateDict | None = None) -> EoMTWeights:
+              carried: StateDict | None = None,
+              source: str = 'the checkpoint') -> EoMTWeights:
     """Take the state dict of ``EoMTViT`` and ``EoMTDecodeHead`` apart.
+
+    Args:
+        state_dict: Of a segmentor.
+        carried: What another layout held beside it.
+        source: What to call it in an error.
 
     Raises:
         ValueError: If it holds something else, or lacks a block that it
             has a mask probability for.
     """
-    if f'{HEAD}attn_mask_probs' not in state_dict:
-        hint = ''
-        if f'{HEAD}semantic_head.attn_mask_probs' in state_dict:
-            hint = ': it has a pixel head, convert the EoMT it was trained on'
-        raise ValueError(f'the checkpoint has no {HEAD}attn_mask_probs and '
-                         f'is no EoMT of this project{hint}')
+    check_layout(state_dict, OURS, source)
     vit, head = {}, {}
     for key, value in state_dict.items():
         if key.startswith(HEAD):
@@ -90,7 +92,7 @@ def from_ours(state_dict: StateDict,
         else:
             vit[key.removeprefix(BACKBONE)] = value
     depth = EoMTWeights(vit, head, {}).depth
-    _check_joint_blocks(head)
+    _check_joint_blocks(head, source)
     for name in [n for n in head if n.startswith(('blocks.', 'norm.'))]:
         index = _block_of(name)
         joint = name if index < 0 else name.replace(
@@ -99,11 +101,11 @@ def from_ours(state_dict: StateDict,
     return EoMTWeights(vit, head, carried or {})
 
 
-def _check_joint_blocks(head: StateDict) -> None:
+def _check_joint_blocks(head: StateDict, source: str) -> None:
     found = 1 + max(map(_block_of, head))
     expected = len(head['attn_mask_probs'])
     if found < expected:
-        raise ValueError(f'the checkpoint has {found} blocks that see the '
+        raise ValueError(f'{source} has {found} blocks that see the '
                          f'queries ({HEAD}blocks.*), but mask probabilities '
                          f'of {expected}; missing: {HEAD}blocks.{found}. (get '
                          'the whole checkpoint)')

@@ -67,7 +67,7 @@ def _read_folder(path: Path) -> tuple[StateDict, dict[str, Any]]:
         if file.suffix == '.safetensors':
             about.update(_unpack(metadata_of(file)))
     if (path / 'config.json').is_file():
-        config = json.loads((path / 'config.json').read_text())
+        config = read_json(path / 'config.json')
         about['config'] = config
         labels = config.get('id2label', {})
         about['classes'] = [
@@ -75,13 +75,39 @@ def _read_folder(path: Path) -> tuple[StateDict, dict[str, Any]]:
     return weights, about
 
 
+def read_json(path: Path, types: tuple[type, ...] = (dict, )) -> Any:
+    """Read a JSON file.
+
+    Args:
+        path: Where it is.
+        types: What it may hold.
+
+    Raises:
+        ValueError: If it holds something else, or is cut off.
+    """
+    try:
+        content = json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f'{path} could not be read as JSON, perhaps it is '
+                         f'cut off ({error}); get or write it again'
+                         ) from None
+    if not isinstance(content, types):
+        raise ValueError(
+            f'{path} must hold a {" or ".join(t.__name__ for t in types)}, '
+            f'got a {type(content).__name__}; get or write it again')
+    return content
+
+
 def _files_of(path: Path) -> Iterable[str]:
     # in the order of Hugging Face: a single file goes before shards
     if (path / WEIGHTS).is_file():
         return [WEIGHTS]
     if (path / INDEX).is_file():
-        index = json.loads((path / INDEX).read_text())
-        return sorted(set(index['weight_map'].values()))
+        shards = read_json(path / INDEX).get('weight_map')
+        if not shards:
+            raise ValueError(f'{path / INDEX} names no files (`weight_map`): '
+                             'get or write it again')
+        return sorted(set(shards.values()))
     if (path / OLD_WEIGHTS).is_file():
         return [OLD_WEIGHTS]
     raise FileNotFoundError(f'{path} has neither {WEIGHTS} nor {INDEX} nor '

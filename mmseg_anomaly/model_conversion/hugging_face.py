@@ -13,6 +13,7 @@ from torch import Tensor
 from ..models.vit_layouts import to_timm_names
 from .eomt_weights import EMPTY_WEIGHT, EoMTWeights, StateDict
 from .files import WEIGHTS, write_checkpoint
+from .layouts import HUGGING_FACE, check_layout
 from .original import rename, split_qkv
 from .sizes import grid_of
 
@@ -54,7 +55,8 @@ VIT_RENAMES_BACK = (
 
 
 def from_hugging_face(weights: StateDict,
-                      carried: StateDict | None = None) -> EoMTWeights:
+                      carried: StateDict | None = None,
+                      source: str = 'the checkpoint') -> EoMTWeights:
     """Read the state dict of ``EomtForUniversalSegmentation``.
 
     Its patches alone have positions. ViTs of timm without registers have one
@@ -65,14 +67,13 @@ def from_hugging_face(weights: StateDict,
     Args:
         weights: As Hugging Face names them.
         carried: What :func:`to_hugging_face` has left aside.
+        source: What to call the weights in an error.
 
     Raises:
-        KeyError: If the entries are no such model.
+        ValueError: If the entries are no such model.
     """
+    check_layout(weights, HUGGING_FACE, source)
     weights, carried = dict(weights), dict(carried or {})
-    if 'class_predictor.weight' not in weights:
-        raise KeyError('the checkpoint has no `class_predictor.weight`; it '
-                       'is no EomtForUniversalSegmentation')
     if EMPTY_WEIGHT in weights:
         carried[EMPTY_WEIGHT] = weights.pop(EMPTY_WEIGHT)
     head, vit = {}, {}

@@ -13,6 +13,7 @@ import torch
 
 from ..models.vit_layouts import to_timm_names
 from .eomt_weights import EMPTY_WEIGHT, EoMTWeights, StateDict
+from .layouts import ORIGINAL, check_layout, strip_wrappers
 
 NETWORK = 'network.'
 VIT = 'encoder.backbone.'
@@ -55,13 +56,15 @@ def rename(name: str, renames: tuple[tuple[str, str], ...]) -> str:
     return name
 
 
-def from_original(weights: StateDict) -> EoMTWeights:
+def from_original(weights: StateDict,
+                  source: str = 'the checkpoint') -> EoMTWeights:
     """Read the state dict of the original code's Lightning module.
 
     Args:
         weights: Entries ``network.*`` and ``criterion.*``; prefixes of
             ``torch.compile`` and of data parallel training may stand in
             between.
+        source: What to call them in an error.
 
     Returns:
         The EoMT; normalisation constants, which belong to our data
@@ -69,15 +72,11 @@ def from_original(weights: StateDict) -> EoMTWeights:
         carried along.
 
     Raises:
-        KeyError: If the entries are no original EoMT.
+        ValueError: If the entries are no original EoMT.
     """
-    weights = {re.sub(r'^module\.|_orig_mod\.', '', key): value
-               for key, value in weights.items()}
+    check_layout(weights, ORIGINAL, source)
+    weights = {strip_wrappers(key): value for key, value in weights.items()}
     carried = {key: weights.pop(key) for key in CARRIED if key in weights}
-    if f'{NETWORK}attn_mask_probs' not in weights:
-        raise KeyError('the checkpoint has no `network.attn_mask_probs`, '
-                       'which says how many blocks the queries join; it is '
-                       'no checkpoint of the original EoMT code')
     vit, head = {}, {}
     for key, value in weights.items():
         name = key.removeprefix(NETWORK)

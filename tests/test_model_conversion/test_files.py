@@ -58,3 +58,24 @@ def test_read__a_single_file_goes_before_shards(tmp_path, assert_same):
         '{"weight_map": {"a": "old.safetensors"}}')
     write_checkpoint(tmp_path / 'model.safetensors', WEIGHTS)
     assert_same(read_checkpoint(tmp_path)[0], WEIGHTS)
+
+
+@pytest.mark.parametrize('name', [
+    'config.json', 'model.safetensors.index.json'])
+@pytest.mark.parametrize(('content', 'message'), [
+    ('', 'could not be read as JSON, perhaps it is cut off'),
+    ('{"a": ', 'could not be read as JSON, perhaps it is cut off'),
+    ('[]', 'must hold a dict, got a list; get or write it again')])
+def test_read__says_what_is_wrong_beside_the_weights(
+        name, content, message, tmp_path):
+    if name == 'config.json':
+        write_checkpoint(tmp_path / 'model.safetensors', WEIGHTS)
+    (tmp_path / name).write_text(content)
+    with pytest.raises(ValueError, match=f'{name} {message}'):
+        read_checkpoint(tmp_path)
+
+
+def test_read__an_index_of_nothing(tmp_path):
+    (tmp_path / 'model.safetensors.index.json').write_text('{"metadata": {}}')
+    with pytest.raises(ValueError, match='index.json names no files'):
+        read_checkpoint(tmp_path)

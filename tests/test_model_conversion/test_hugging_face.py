@@ -198,7 +198,7 @@ def test_write__rotary(make_model):
 
 
 def test_read__another_model():
-    with pytest.raises(KeyError, match='no EomtForUniversalSegmentation'):
+    with pytest.raises(ValueError, match='no EomtForUniversalSegmentation'):
         from_hugging_face({'classifier.weight': torch.ones(1)})
 
 

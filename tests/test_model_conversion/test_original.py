@@ -78,12 +78,13 @@ def test_to_original__constants_of_imagenet(make_model):
 
 
 def test_from_original__another_file():
-    with pytest.raises(KeyError, match='no checkpoint of the original EoMT'):
+    with pytest.raises(ValueError, match='no checkpoint of the original EoMT'):
         from_original({'model.weight': torch.ones(1)})
 
 
 def test_from_ours__another_file(make_model):
-    with pytest.raises(ValueError, match='is no EoMT of this project$'):
+    with pytest.raises(ValueError, match='is no EoMT of this project: it '
+                       'has no `decode_head.attn_mask_probs`$'):
         from_ours({'model.weight': torch.ones(1)})
     state = {k.replace('decode_head.', 'decode_head.semantic_head.'): v
              for k, v in make_model().state_dict().items()}

@@ -49,5 +49,5 @@ def test_convert__every_key_finds_its_half(convert):
 
 
 def test_convert__other_file(convert):
-    with pytest.raises(KeyError, match='attn_mask_probs'):
+    with pytest.raises(ValueError, match='no `network.attn_mask_probs`'):
         convert({'model.weight': torch.ones(1)})

@@ -155,12 +155,37 @@ def test_options__sizes_and_classes(convert, tmp_path):
                        state['decode_head.class_head.bias'])
 
 
-def test_options__classes_are_no_list(convert, tmp_path):
+@pytest.mark.parametrize(('content', 'message'), [
+    ('3', 'classes.json must hold a list or dict, got a int'),
+    ('[', 'classes.json could not be read as JSON, perhaps it is cut off'),
+    ('["a", 3]', 'must hold a list of names, .*, got 3$'),
+    ('["a", ""]', "must hold a list of names, .*, got ''$"),
+    ('{"a": [1]}', r'a dict of new names to old .* or null, got \[1\]$'),
+    ('{"a": true}', 'a dict of new names to old .* or null, got True$')])
+def test_options__classes_are_no_names(content, message, convert, tmp_path):
     torch.save(dict(state_dict=make_state()), tmp_path / 'a.pth')
-    (tmp_path / 'classes.json').write_text('3')
-    with pytest.raises(ValueError, match='must hold a list of names'):
+    (tmp_path / 'classes.json').write_text(content)
+    with pytest.raises(ValueError, match=message):
         convert('mmseg2eomt', tmp_path / 'a.pth', tmp_path / 'b.bin',
                 '--classes', tmp_path / 'classes.json')
+
+
+def test_options__classes_are_nowhere(convert, tmp_path):
+    torch.save(dict(state_dict=make_state()), tmp_path / 'a.pth')
+    with pytest.raises(FileNotFoundError, match='no file .*none.json of nam'):
+        convert('mmseg2eomt', tmp_path / 'a.pth', tmp_path / 'b.bin',
+                '--classes', tmp_path / 'none.json')
+    with pytest.raises(ValueError, match="list of names.* got ''$"):
+        convert('mmseg2eomt', tmp_path / 'a.pth', tmp_path / 'b.bin',
+                '--classes', '')
+
+
+@pytest.mark.parametrize('options', [
+    ('--patch-size', 0), ('--img-size', 0, 64), ('--patch-size', '1e3')])
+def test_options__sizes_are_no_sizes(options, convert, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        convert('mmseg2eomt', tmp_path / 'a.pth', tmp_path / 'b', *options)
+    assert 'must be a number of pixels from 1' in capsys.readouterr().err
 
 
 def test_options__ignored_names(convert, tmp_path):

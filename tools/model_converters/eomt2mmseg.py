@@ -40,8 +40,8 @@ def convert(weights: dict[str, Tensor]) -> dict[str, Tensor]:
         The state dict of a segmentor of ``EoMTViT`` and ``EoMTDecodeHead``.
 
     Raises:
-        KeyError: If the entries are no original EoMT.
-        ValueError: If some are missing or left over.
+        ValueError: If the entries are no original EoMT, or some are missing
+            or left over.
     """
     return to_ours(check_complete(from_original(weights), 'the checkpoint'))
 
@@ -63,7 +63,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     tensors, about = read_checkpoint(args.src)
-    weights = check_complete(from_original(tensors), args.src, args.ignore)
+    weights = check_complete(from_original(tensors, args.src), args.src,
+                             args.ignore)
     if args.backbone:
         backbone, _ = read_checkpoint(args.backbone)
         weights = add_backbone(weights, to_timm_names(backbone), say,

@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     tensors, about = read_checkpoint(args.src)
     weights = check_complete(
-        from_hugging_face(tensors, about.get('carried')), args.src,
+        from_hugging_face(tensors, about.get('carried'), args.src), args.src,
         args.ignore, about.get('config', {}).get('num_hidden_layers'))
     weights, classes = adapt(weights, args, about)
     write_checkpoint(args.dst, to_ours(weights), carried=weights.carried,

@@ -38,7 +38,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     tensors, about = read_checkpoint(args.src)
     weights = check_complete(
-        from_ours(tensors, about.get('carried')), args.src, args.ignore)
+        from_ours(tensors, about.get('carried'), args.src), args.src,
+        args.ignore)
     weights, classes = adapt(weights, args, about)
     write_checkpoint(args.dst, to_original(weights), classes=classes,
                      plain=True)

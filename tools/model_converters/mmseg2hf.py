@@ -46,7 +46,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     tensors, about = read_checkpoint(args.src)
     weights = check_complete(
-        from_ours(tensors, about.get('carried')), args.src, args.ignore)
+        from_ours(tensors, about.get('carried'), args.src), args.src,
+        args.ignore)
     weights, classes = adapt(weights, args, about)
     state_dict, carried = to_hugging_face(weights)
     if EMPTY_WEIGHT not in weights.carried:
