@@ -206,7 +206,8 @@ def _first_line(error: Exception) -> str:
     lines = [line.strip() for line in reason.splitlines() if line.strip()]
     lines = [line for line in lines if 'Weights only load' not in line]
     # one sentence of several
-    return lines[0].partition('. ')[0] if lines else type(error).__name__
+    return re.split(r'(?<=\w)\. ', lines[0])[0] if lines else (
+        type(error).__name__)
 
 
 def _move(tensors: dict[str, Tensor],

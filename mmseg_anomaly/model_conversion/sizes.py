@@ -6,7 +6,6 @@ import math
 
 import torch
 from timm.layers import resample_abs_pos_embed, resample_patch_embed
-from torch import Tensor
 
 from ..models.query_masks import make_upscaling, num_upscale_blocks
 from .eomt_weights import PATCH, EoMTWeights
@@ -82,30 +81,26 @@ def change_sizes(weights: EoMTWeights, say: Say, *,
             'decode_head in the config')
     patch = patch_size or weights.patch_size
     vit = dict(weights.vit)
-    if 'pos_embed' in vit and (img_size or patch != weights.patch_size):
+    if 'pos_embed' in vit and (img_size or source_img_size
+                               or patch != weights.patch_size):
         grid, prefix = grid_of(weights, source_img_size)
         pixels = img_size or [side * weights.patch_size for side in grid]
         if any(side % patch for side in pixels):
             raise ValueError(f'--img-size must be a multiple of the patch '
-                             f'size: got {tuple(pixels)} and {patch}')
-        new_grid = [side // patch for side in pixels]
-        vit['pos_embed'] = _resample(vit['pos_embed'], grid, new_grid, prefix)
-        say(f'resized pos_embed: {grid} to {tuple(new_grid)} patches')
+                             f'size: got {tuple(pixels)} and {patch}; give '
+                             'one that is')
+        new_grid = tuple(side // patch for side in pixels)
+        if new_grid != grid:
+            vit['pos_embed'] = resample_abs_pos_embed(
+                vit['pos_embed'].float(), new_size=list(new_grid),
+                old_size=list(grid), num_prefix_tokens=prefix)
+            say(f'resized pos_embed: {grid} to {new_grid} patches')
     if patch != weights.patch_size:
         vit[PATCH] = resample_patch_embed(
             vit[PATCH].float(), [patch, patch])
         say(f'resized {PATCH}: {weights.patch_size} to {patch} pixels')
     changed = EoMTWeights(vit, weights.head, weights.carried)
     return _fit_upscaling(changed, say, seed)
-
-
-def _resample(positions: Tensor, grid: tuple[int, int], new_grid: list[int],
-              num_prefix: int) -> Tensor:
-    if list(grid) == new_grid:
-        return positions
-    return resample_abs_pos_embed(
-        positions.float(), new_size=new_grid, old_size=list(grid),
-        num_prefix_tokens=num_prefix)
 
 
 def _fit_upscaling(weights: EoMTWeights, say: Say,

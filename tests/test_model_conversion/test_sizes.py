@@ -43,6 +43,7 @@ def test_change__same_size_changes_nothing(make_model, said, assert_same):
     state = make_model().state_dict()
     changed = change_sizes(from_ours(state), said.append, img_size=(64, 64))
     assert_same(to_ours(changed), state)
+    assert said == []
 
 
 @pytest.mark.parametrize(('old', 'new', 'verb'), [
@@ -78,3 +79,10 @@ def test_change__no_multiple_of_the_patch(make_model, said):
     weights = from_ours(make_model().state_dict())
     with pytest.raises(ValueError, match='must be a multiple of the patch'):
         change_sizes(weights, said.append, img_size=(70, 64))
+
+
+def test_change__a_source_size_that_is_wrong_is_not_passed_over(
+        make_model, said):
+    weights = from_ours(make_model().state_dict())
+    with pytest.raises(ValueError, match='correct --source-img-size'):
+        change_sizes(weights, said.append, source_img_size=(32, 64))
