@@ -13,7 +13,8 @@ from .score_cells import BLOCK_BITS, dropped_bits
 
 NUM_PLACES = 1 << 20
 
-_NO_PAGE = np.int32(15)  # all offsets fall on place 0, which is never read
+_NO_PAGE = np.int32(15)  # all offsets fall on place 0
+_NOTHING = np.zeros(0, np.intp)
 _THIN = 64 * NUM_PLACES  # where a page has a smaller share of pixels than of
 # so many cells, it is not worth its places
 
@@ -48,10 +49,15 @@ class CellPages:
         Returns:
             Indices of the other pixels.
         """
-        pages = self._pages.take(keys >> np.uint32(self._bits))
-        offsets = (keys & np.uint32((1 << self._bits) - 1)).view(np.int32)
-        places = (pages >> 4) + (offsets >> (pages & 15))
+        pages = self._pages.take(  # 'wrap' is fastest
+            (keys >> np.uint32(self._bits)).astype(np.intp), mode='wrap')
+        places = (keys & np.uint32((1 << self._bits) - 1)).view(np.int32)
+        places >>= pages & 15
+        places += pages >> 4
+        num_beside = self._counts[0, 0]
         count_at(self._counts, places.astype(np.intp), anomalous)
+        if self._counts[0, 0] == num_beside:
+            return _NOTHING
         return np.flatnonzero(pages == _NO_PAGE)
 
     def grow(self, keys: np.ndarray) -> None:
@@ -92,12 +98,11 @@ class CellPages:
         pages = np.flatnonzero(self._pages != _NO_PAGE)
         pages = pages[np.argsort(self._pages[pages])]
         dropped = self._dropped[pages]
-        widths = 1 << (self._bits - dropped.astype(np.int64))
-        places = np.flatnonzero(self._counts[0, 1:]).astype(np.uint32)
-        places += np.uint32(1)
-        owners = np.repeat(np.arange(pages.size, dtype=np.int32),
-                           widths)[places - 1]
-        places_of_pages = (self._pages[pages] >> 4).astype(np.uint32)
-        cells = pages.astype(np.uint32)[owners] << np.uint32(self._bits)
-        cells += (places - places_of_pages[owners]) << dropped[owners]
-        return cells, self._counts[:, places]
+        starts = self._pages[pages] >> 4
+        places = np.flatnonzero(self._counts[0, 1:]) + 1
+        sizes = np.diff(np.searchsorted(places, starts), append=places.size)
+        # Offsets wrap round 2**32 as the cells do.
+        offsets = (pages << self._bits) - (starts << dropped)
+        cells = places.astype(np.uint32) << np.repeat(dropped, sizes)
+        cells += np.repeat(offsets.astype(np.uint32), sizes)
+        return cells, self._counts.take(places, axis=1)

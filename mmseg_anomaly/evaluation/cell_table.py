@@ -38,8 +38,8 @@ class CellTable:
         The counts are those of all pixels and of the anomalous ones.
         """
         slots = np.flatnonzero(self._cells)
-        slots = slots[np.argsort(self._cells[slots])]
-        return self._cells[slots], self._counts[:, slots]
+        slots = slots[_sorting_order(self._cells[slots])]
+        return self._cells[slots], self._counts.take(slots, axis=1)
 
     def _find_slots(self, cells: np.ndarray) -> np.ndarray:
         """Return each cell's slot (P,), after giving one to every new cell."""
@@ -56,6 +56,16 @@ class CellTable:
             missed = missed[lost]
             slots[missed] = _next_slots(tried[lost], wanted[lost])
         return slots
+
+
+def _sorting_order(cells: np.ndarray) -> np.ndarray:
+    """Return the indices that sort, by two passes of NumPy's radix sort.
+
+    It takes 16 bits and a third of the time of ``np.argsort`` of 32.
+    """
+    order = np.argsort(cells.astype(np.uint16), kind='stable')
+    high = (cells >> np.uint32(16)).astype(np.uint16)
+    return order[np.argsort(high[order], kind='stable')]
 
 
 def _next_slots(slots: np.ndarray, cells: np.ndarray) -> np.ndarray:
