@@ -86,5 +86,5 @@ def anomaly_label(data_sample: dict,
     stored = seg_label.to(torch.uint8).cpu().numpy()
     # Several times faster than `split_outliers` or a table.
     anomaly = (stored == OUTLIER_INDEX).view(np.uint8)
-    np.copyto(anomaly, IGNORE_INDEX, where=stored == IGNORE_INDEX)
+    anomaly -= (stored == IGNORE_INDEX).view(np.uint8)  # 0 - 1 wraps to 255
     return anomaly
