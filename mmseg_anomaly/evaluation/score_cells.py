@@ -33,9 +33,14 @@ def score_keys(scores: np.ndarray) -> np.ndarray:
         (P,) uint32 in [2**23 - 1, 2**32 - 2**23]; ``a < b`` for two scores
         iff it holds for their keys. -0.0 and 0.0 share a key.
     """
+    if scores.min(initial=1) > 0:  # often, and worth a look
+        return (scores.view(np.int32) ^ _SIGN).view(np.uint32)
     bits = (scores + np.float32(0)).view(np.int32)  # -0.0 becomes 0.0
     # Flip every bit of a negative number, only the sign of another one.
-    return (bits ^ ((bits >> 31) | _SIGN)).view(np.uint32)
+    flips = bits >> 31
+    flips |= _SIGN
+    bits ^= flips
+    return bits.view(np.uint32)
 
 
 @lru_cache(maxsize=1)
@@ -95,7 +100,7 @@ def sufficient_level(keys: np.ndarray, limit: int, level: int = 0) -> int:
         # Neighbours share a cell once all bits that differ are dropped.
         kept = _kept_bits()[part[1:] >> np.uint32(BLOCK_BITS)]
         bits = np.minimum(part[1:] ^ part[:-1], 1 << BLOCK_BITS) << kept
-        changes += [np.count_nonzero(bits >> np.uint32(dropped))
+        changes += [np.count_nonzero(bits >= np.uint32(1 << dropped))
                     for dropped in range(MAX_LEVEL)]
     fits = np.append(changes[level:] < limit, True)
     return level + int(np.argmax(fits))

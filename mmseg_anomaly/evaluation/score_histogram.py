@@ -30,6 +30,7 @@ _SLACK = 1 << 16  # cells above the limit before it is enforced
 _MOST_CELLS = NUM_SLOTS // 4 * 3  # of the table, before it grows slow
 _CHUNK = 1 << 15  # pixels in flight; their scratch arrays stay in the cache
 _SAMPLE = 1 << 20  # pixels that tell what is to come
+_STRIDE = 4  # of those that tell whether to look at all of them
 _MAX_PIXELS = 1 << 31  # before a count could overflow
 
 
@@ -75,10 +76,11 @@ class CellCounter:
         self._num_pixels += scores.size
         keys = score_keys(scores)
         beside = self._pages.add(keys, anomalous)
-        self._beside.append((keys[beside], anomalous[beside]))
-        self._num_beside += beside.size
-        if self._num_beside >= _CHUNK:
-            self._add_beside()
+        if beside.size:
+            self._beside.append((keys[beside], anomalous[beside]))
+            self._num_beside += beside.size
+            if self._num_beside >= _CHUNK:
+                self._add_beside()
 
     def _add_beside(self) -> None:
         """Count the pixels that had no page, a few calls for many."""
@@ -187,9 +189,8 @@ class ScoreHistogram:
         """Start to count, at the level that a first part asks for anyway."""
         level, keys = self._settled.level, self._settled.keys
         if not keys.size:
-            keys = score_keys(scores)
-            keys.sort()
-            level = sufficient_level(keys, self.max_distinct, level)
+            level, keys = _level_of_sample(score_keys(scores),
+                                           self.max_distinct)
         self._counter = CellCounter(level, keys)
 
     def _settle(self) -> None:
@@ -198,6 +199,20 @@ class ScoreHistogram:
             parts = [self._settled, *self._counter.to_counts()]
             self._settled, self._counter = _NO_COUNTS, None  # free them
             self._settled = merge_counts(parts, self.max_distinct)
+
+
+def _level_of_sample(keys: np.ndarray,
+                     max_distinct: int) -> tuple[int, np.ndarray]:
+    """Return a level that suffices for a sample, and some keys, sorted.
+
+    The level is 0 without a look at all keys where a few of them repeat so
+    often that all will hardly exceed the limit; it is never too high.
+    """
+    few = np.sort(keys[::_STRIDE])
+    if _STRIDE * _first_places(few).size <= max_distinct:
+        return 0, few
+    keys.sort()
+    return sufficient_level(keys, max_distinct), keys
 
 
 def merge_counts(parts: list[ScoreCounts], max_distinct: int) -> ScoreCounts:
@@ -238,15 +253,19 @@ def _first_places(keys: np.ndarray) -> np.ndarray:
 def _valid_pixels(scores: np.ndarray, labels: np.ndarray,
                   source: str) -> tuple[np.ndarray, np.ndarray]:
     """Return the scores that are not void, and which are anomalous."""
-    valid = labels != IGNORE_LABEL
-    if not valid.all():
+    anomalous = labels == 1
+    # Whether there are but zeros and ones.
+    is_plain = np.count_nonzero(labels) == np.count_nonzero(anomalous)
+    if not is_plain:
+        valid = labels != IGNORE_LABEL
         scores, labels = scores[valid], labels[valid]
-    if np.isnan(scores).any():
+        anomalous = anomalous[valid]
+    if np.isnan(scores.max(initial=0)):
         raise ValueError(f'NaN among the anomaly scores of {source}; a score '
                          'must be a number or infinite, check the model and '
                          'its weights')
-    if labels.size and (labels.max() > 1 or labels.min() < 0):
+    if not is_plain and (labels != anomalous).any():
         raise ValueError(f'anomaly labels of {source} must be 0, 1 or '
                          f'{IGNORE_LABEL}, got {np.unique(labels).tolist()}; '
                          'split stored labels with labels.split_outliers')
-    return scores, labels == 1
+    return scores, anomalous
