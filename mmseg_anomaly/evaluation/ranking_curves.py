@@ -67,8 +67,8 @@ def ranking_curves(counts: ScoreCounts,
     """
     return thin_curves(
         threshold_scores(counts.keys[::-1]),
-        np.cumsum(counts.positives[::-1]), np.cumsum(counts.negatives[::-1]),
-        num_points)
+        np.cumsum(counts.positives[::-1].copy()),
+        np.cumsum(counts.negatives[::-1].copy()), num_points)
 
 
 def thin_curves(thresholds: np.ndarray, hits: np.ndarray, alarms: np.ndarray,

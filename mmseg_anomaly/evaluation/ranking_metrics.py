@@ -63,7 +63,9 @@ def rank_pixels(counts: ScoreCounts) -> RankingMetrics:
         and ``roc_curve(drop_intermediate=False)``; differs: undefined values
         are NaN, scikit-learn has 0 for an AuPRC without positives.
     """
-    positives, negatives = counts.positives[::-1], counts.negatives[::-1]
+    # Copies, as NumPy adds up backwards at a fifth of its speed.
+    positives, negatives = (x[::-1].copy()
+                            for x in (counts.positives, counts.negatives))
     total = int(positives.sum()), int(negatives.sum())
     if 0 in total:
         undefined = dict.fromkeys(METRIC_NAMES, float('nan'))
