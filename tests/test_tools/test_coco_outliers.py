@@ -60,6 +60,11 @@ def test_options__filter_and_shrink(run):
         (25, 15), (25, 25)]
 
 
+def test_single_name__is_no_list_of_letters(run):
+    _, pack = run('--filters', 'allow_categories=cup')
+    assert len(pack) == 1 and pack[0].category == 'cup'
+
+
 def test_broken_image__is_left_out(load_tool, make_coco, tmp_path):
     root = make_coco([dict(image=image, category='cup', box=(3, 4, 30, 20))
                       for image in 'ab'])

@@ -1,4 +1,5 @@
 import json
+import re
 import runpy
 from pathlib import Path
 
@@ -163,6 +164,20 @@ def test_placement_and_blending__are_used_and_noted(run):
         mode='feather', color_match=0.5)
     counts = manifest['counts']
     assert counts['objects'] == 0 and counts['skipped_objects'] >= 3
+
+
+def test_documented_placement__runs(run, tmp_path):
+    doc = runpy.run_path(str(TOOL))['__doc__']
+    options, = re.findall(r'(--placement .*?) \\\n', doc)
+    labels = tmp_path / 'scenes' / 'labels'
+    for path in labels.rglob('*.png'):
+        cv2.imwrite(str(path), np.full((40, 60), 3, np.uint8))
+    out = run(*options.split(), '--max-scale', 0.5,
+              scenes=[tmp_path / 'scenes' / 'images', labels, '--classes',
+                      *'abcd'])
+    manifest = json.loads((out / 'manifest.json').read_text())
+    assert manifest['settings']['placement']['road_classes'] == 3
+    assert manifest['counts']['objects'] > 0
 
 
 def test_excluded_source__is_not_pasted(run, tmp_path):

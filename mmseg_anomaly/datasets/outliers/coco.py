@@ -42,7 +42,8 @@ class CocoOutliers:
         data_root: Folder that ``ann_file`` and ``data_prefix`` are in.
         data_prefix: ``img_path`` is the folder of the images; ``data_root``
             itself unless given.
-        allow_categories: Only instances of these; all unless given.
+        allow_categories: Only instances of these, one name or several;
+            all unless given.
         deny_categories: Instances of these categories are left out.
         deny_image_categories: Images with any instance of these categories
             are left out as a whole.
@@ -58,7 +59,8 @@ class CocoOutliers:
     Raises:
         FileNotFoundError: If the json or an image it lists is missing.
         ValueError: If ``data_prefix`` has other keys, the json holds no
-            segmentation, a category is unknown, or nothing is left.
+            segmentation, a filter is out of range, a category unknown, or
+            nothing is left.
     """
 
     def __init__(self,
@@ -66,9 +68,10 @@ class CocoOutliers:
                  data_root: str = '',
                  *,
                  data_prefix: dict[str, str] | None = None,
-                 allow_categories: Sequence[str] | None = None,
-                 deny_categories: Sequence[str] = ROAD_CATEGORIES,
-                 deny_image_categories: Sequence[str] = ROAD_CATEGORIES,
+                 allow_categories: str | Sequence[str] | None = None,
+                 deny_categories: str | Sequence[str] = ROAD_CATEGORIES,
+                 deny_image_categories: str
+                 | Sequence[str] = ROAD_CATEGORIES,
                  min_area: int = 400,
                  max_area: int | None = None,
                  min_solidity: float = 0.0,

@@ -2,7 +2,7 @@
 
 Shape letters: I images, N instances.
 """
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,9 +27,9 @@ ROAD_CATEGORIES = (
 class CocoFilters(NamedTuple):
     """What must not be pasted; ``CocoOutliers`` explains the fields."""
 
-    allow_categories: Sequence[str] | None = None
-    deny_categories: Sequence[str] = ROAD_CATEGORIES
-    deny_image_categories: Sequence[str] = ROAD_CATEGORIES
+    allow_categories: str | Sequence[str] | None = None
+    deny_categories: str | Sequence[str] = ROAD_CATEGORIES
+    deny_image_categories: str | Sequence[str] = ROAD_CATEGORIES
     min_area: int = 400
     max_area: int | None = None
     min_solidity: float = 0.0
@@ -51,7 +51,7 @@ def select_rows(index: CocoIndex, filters: CocoFilters,
         filter removed; an instance counts for the first that catches it.
 
     Raises:
-        ValueError: If the file does not know a category of a list.
+        ValueError: If a list is none of names that the file knows.
     """
     is_left = np.ones(len(index), bool)
     removed = {}
@@ -68,16 +68,20 @@ def _catches(index: CocoIndex, filters: CocoFilters,
     """Return (N,) bool for each reason."""
     kinds, areas = index['kinds'], index['areas']
     category_rows = index['category_rows']
-    denied = _category_rows(index, filters.deny_categories, ann_file)
+
+    def rows_of(argument: str) -> np.ndarray:
+        return _category_rows(index, argument, getattr(filters, argument),
+                              ann_file)
+
     catches = {'crowd': kinds == CROWD}
     if filters.allow_categories is not None:
-        allowed = _category_rows(index, filters.allow_categories, ann_file)
-        catches['of no allowed category'] = ~np.isin(category_rows, allowed)
+        catches['of no allowed category'] = ~np.isin(
+            category_rows, rows_of('allow_categories'))
     catches |= {
-        'of a denied category': np.isin(category_rows, denied),
+        'of a denied category': np.isin(
+            category_rows, rows_of('deny_categories')),
         'beside a denied category': _is_beside(
-            index, _category_rows(index, filters.deny_image_categories,
-                                  ann_file)),
+            index, rows_of('deny_image_categories')),
         'without segmentation': kinds == WITHOUT_MASK,
         'smaller than `min_area`': areas < max(filters.min_area, 1),
         'below `min_solidity`': index['solidities'] < filters.min_solidity
@@ -108,12 +112,18 @@ def _is_truncated(index: CocoIndex) -> np.ndarray:
                                                  >= image_wh).any(axis=1)
 
 
-def _category_rows(index: CocoIndex, names: Sequence[str],
-                   ann_file: Path) -> np.ndarray:
-    unknown = set(names) - set(index.categories) - set(ROAD_CATEGORIES)
+def _category_rows(index: CocoIndex, argument: str,
+                   names: str | Sequence[str], ann_file: Path) -> np.ndarray:
+    # a command line gives one name without a list
+    listed = [names] if isinstance(names, str) else names
+    if not isinstance(listed, Collection) or not all(
+            isinstance(name, str) for name in listed):
+        raise ValueError(f'`{argument}` must be names of categories, got '
+                         f'{names!r}')
+    unknown = set(listed) - set(index.categories) - set(ROAD_CATEGORIES)
     if unknown:
         raise ValueError(
-            f'allowed and denied categories must occur in {ann_file}, which '
-            f'does not know {sorted(unknown)}; it knows '
+            f'`{argument}` must be categories that occur in {ann_file}, '
+            f'which does not know {sorted(unknown)}; it knows '
             f'{sorted(index.categories)}')
-    return np.flatnonzero(np.isin(index.categories, list(names)))
+    return np.flatnonzero(np.isin(index.categories, list(listed)))

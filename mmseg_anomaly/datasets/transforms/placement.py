@@ -2,7 +2,8 @@
 
 Shape letters: H, W of the image, h, w of the object.
 """
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -62,15 +63,16 @@ class UniformPlacement:
         placement=dict(type='UniformPlacement', protected_classes=[11, 12])
 
     Args:
-        protected_classes: Ids of which no object ever covers a pixel.
+        protected_classes: Id or ids of which no object ever covers a pixel.
         max_tries: Places tried for an object before it is given up.
 
     Raises:
-        ValueError: If ``max_tries`` is not positive.
+        ValueError: If ``max_tries`` is not positive or an id is none of a
+            uint8 label map.
     """
 
     def __init__(self,
-                 protected_classes: Sequence[int] = (),
+                 protected_classes: int | Sequence[int] = (),
                  max_tries: int = 10) -> None:
         check_tries(max_tries)
         self.protected = class_table(protected_classes)
@@ -124,17 +126,25 @@ def scale_cutout(cutout: Cutout, longer_side_px: float) -> Cutout:
         cutout, fit_longer_side(cutout.alpha.shape, longer_side_px))
 
 
-def class_table(class_ids: Sequence[int]) -> np.ndarray:
+def class_table(class_ids: int | Sequence[int],
+                argument: str = 'protected_classes') -> np.ndarray:
     """Return (256,) uint8, 1 for the ids.
+
+    Args:
+        class_ids: One or several, as a command line gives either.
+        argument: What the user calls them, for messages.
 
     Raises:
         ValueError: If an id is none of a uint8 label map.
     """
-    if any(not 0 <= class_id <= 255 for class_id in class_ids):
-        raise ValueError('class ids must be between 0 and 255, got '
-                         f'{list(class_ids)}')
+    ids = [class_ids] if isinstance(class_ids, Integral) else class_ids
+    if not isinstance(ids, Collection) or any(
+            not isinstance(class_id, Integral) or not 0 <= class_id <= 255
+            for class_id in ids):
+        raise ValueError(f'`{argument}` must be class ids between 0 and 255, '
+                         f'got {class_ids!r}')
     table = np.zeros(256, np.uint8)
-    table[list(class_ids)] = 1
+    table[list(ids)] = 1
     return table
 
 

@@ -100,7 +100,7 @@ class RoadPlacement:
                  min_size_px: int = 12,
                  max_tries: int = 20) -> None:
         check_tries(max_tries)
-        if len(road_classes) == 0:
+        if not class_table(road_classes, 'road_classes').any():
             raise ValueError('`road_classes` must name an id to stand on')
         for name, share in (('min_base_cover', min_base_cover),
                             ('max_road_cover', max_road_cover),

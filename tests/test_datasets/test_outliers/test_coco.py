@@ -268,7 +268,7 @@ def test_allowed_categories__leave_the_others_out(make_coco):
     source = open_source(root, allow_categories=['boat', 'toy'],
                          deny_categories=['toy'])
     assert categories_of(source) == ['boat']
-    with pytest.raises(ValueError, match=r"allowed .*know \['ship'\]"):
+    with pytest.raises(ValueError, match=r"`allow_cat.*know \['ship'\]"):
         open_source(root, allow_categories=['ship'])
 
 

@@ -50,9 +50,20 @@ def test_object_that_fits_nowhere__is_given_up():
         solid(8, 8), 0.4, scene, np.random.default_rng(0)) is None
 
 
+def test_single_class__is_taken_as_a_list_of_one():
+    one, listed = UniformPlacement(3), UniformPlacement([3])
+    np.testing.assert_array_equal(one.protected, listed.protected)
+    assert one.protected.sum() == one.protected[3] == 1
+
+
 @pytest.mark.parametrize(('options', 'message'), [
     (dict(max_tries=0), '`max_tries` must be at least 1, got 0'),
-    (dict(protected_classes=[300]), r'between 0 and 255, got \[300\]'),
+    (dict(protected_classes=[300]),
+     r'`protected_classes` must be .* between 0 and 255, got \[300\]'),
+    (dict(protected_classes=-1), 'between 0 and 255, got -1'),
+    (dict(protected_classes='car'), "between 0 and 255, got 'car'"),
+    (dict(protected_classes=[1.5]), r'between 0 and 255, got \[1.5\]'),
+    (dict(protected_classes=None), 'between 0 and 255, got None'),
 ])
 def test_wrong_options__are_refused(options, message):
     with pytest.raises(ValueError, match=message):

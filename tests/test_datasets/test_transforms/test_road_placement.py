@@ -139,8 +139,15 @@ def test_config__builds_and_prints():
     assert 'road_classes=[0, 1], protected_classes=[11]' in repr(placement)
 
 
+def test_single_class__is_taken_as_a_list_of_one():
+    assert 'road_classes=[3], protected_classes=[4]' in repr(
+        RoadPlacement(3, 4))
+
+
 @pytest.mark.parametrize(('options', 'message'), [
     (dict(road_classes=[]), 'must name an id'),
+    (dict(road_classes=['road']),
+     r"`road_classes` must be class ids .* got \['road'\]"),
     (dict(min_base_cover=1.1), '`min_base_cover` must be .* got 1.1'),
     (dict(max_road_cover=-0.1), '`max_road_cover` must be .* got -0.1'),
     (dict(horizon=2.0, perspective=True), '`horizon` must be .* got 2.0'),
