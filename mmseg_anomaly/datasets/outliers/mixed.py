@@ -67,9 +67,8 @@ class MixedOutliers:
 
     def origin(self, number: int) -> dict[str, int | str]:
         """Return where an object comes from, as far as its source says."""
-        source = self.sources[self._part(number)]
-        return (source.origin(self._within(number))
-                if hasattr(source, 'origin') else {})
+        return origin_of(self.sources[self._part(number)],
+                         self._within(number))
 
     def _part(self, number: int) -> int:
         if not 0 <= number < len(self):
@@ -94,3 +93,8 @@ def draw_number(source: object, generator: np.random.Generator) -> int:
     if hasattr(source, 'draw_number'):
         return source.draw_number(generator)
     return int(generator.integers(len(source)))
+
+
+def origin_of(source: object, number: int) -> dict[str, int | str]:
+    """Return where an object comes from; empty if its source cannot say."""
+    return source.origin(number) if hasattr(source, 'origin') else {}

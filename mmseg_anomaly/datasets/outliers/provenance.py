@@ -11,32 +11,10 @@ from mmengine.config import Config
 from mmseg.registry import DATASETS
 
 from .coco import CocoOutliers
-from .cutout import Cutout
 from .folder import FolderOutliers
+from .mixed import origin_of
 from .packed import PackedOutliers
-
-
-class OutlierSubset:
-    """Some objects of a source.
-
-    Args:
-        source: All objects.
-        numbers: Those to keep.
-    """
-
-    def __init__(self, source: object, numbers: list[int]) -> None:
-        self.source = source
-        self.numbers = numbers
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    def __getitem__(self, number: int) -> Cutout:
-        return self.source[self.numbers[number]]
-
-    def __repr__(self) -> str:
-        return (f'{type(self).__name__}(source={self.source}, '
-                f'objects={len(self)})')
+from .subset import subset_of
 
 
 def open_sources(paths: list[str], **coco_options: Any) -> list[object]:
@@ -113,8 +91,7 @@ def without_objects_of(source: object, others: list[object]) -> object:
     if not numbers:
         raise ValueError(f'the {len(others)} sources to exclude contain all '
                          f'{len(source)} objects of {source}')
-    return (source if len(numbers) == len(source) else
-            OutlierSubset(source, numbers))
+    return subset_of(source, numbers)
 
 
 def _keys(source: object, number: int, with_content: bool) -> set[str]:
@@ -127,7 +104,7 @@ def _keys(source: object, number: int, with_content: bool) -> set[str]:
 
 
 def _names(source: object, number: int) -> set[str]:
-    origin = source.origin(number) if hasattr(source, 'origin') else {}
+    origin = origin_of(source, number)
     if 'image_id' in origin:
         return {f'image:{Path(origin["image"]).name}'}
     if 'split' in origin:
