@@ -9,8 +9,9 @@ import torch
 import yaml
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
-from mmengine.registry import DATA_SAMPLERS, init_default_scope
+from mmengine.registry import init_default_scope
 from mmseg.registry import (
+    DATA_SAMPLERS,
     DATASETS,
     HOOKS,
     LOOPS,

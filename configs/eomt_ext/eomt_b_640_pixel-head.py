@@ -8,8 +8,8 @@ _base_ = [
 ]
 
 train_pipeline = [
-    *_base_.train_pipeline[:2], _base_.outlier_paste,
-    *_base_.train_pipeline[2:]
+    *_base_.train_pipeline[:3], _base_.outlier_paste,
+    *_base_.train_pipeline[3:]
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 load_from = 'work_dirs/eomt_b_640/iter_19902.pth'

@@ -17,8 +17,8 @@ model = dict(
     decode_head=dict(semantic_head=vit),
     test_cfg=dict(crop_size=vit['img_size']))
 train_pipeline = [
-    *_base_.train_pipeline[:2], _base_.outlier_paste,
-    *_base_.train_pipeline[2:]
+    *_base_.train_pipeline[:3], _base_.outlier_paste,
+    *_base_.train_pipeline[3:]
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 load_from = 'work_dirs/eomt_l_1024/iter_19902.pth'

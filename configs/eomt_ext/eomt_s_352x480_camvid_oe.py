@@ -4,7 +4,7 @@ _base_ = [
 ]
 
 train_pipeline = [
-    *_base_.train_pipeline[:2], _base_.outlier_paste,
-    *_base_.train_pipeline[2:]
+    *_base_.train_pipeline[:3], _base_.outlier_paste,
+    *_base_.train_pipeline[3:]
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

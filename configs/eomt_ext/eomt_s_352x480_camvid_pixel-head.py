@@ -17,8 +17,8 @@ model = dict(
         semantic_head=dict(num_classes=_base_.num_classes, **vit)),
     test_cfg=dict(crop_size=vit['img_size']))
 train_pipeline = [
-    *_base_.train_pipeline[:2], _base_.outlier_paste,
-    *_base_.train_pipeline[2:]
+    *_base_.train_pipeline[:3], _base_.outlier_paste,
+    *_base_.train_pipeline[3:]
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 max_iters = 200

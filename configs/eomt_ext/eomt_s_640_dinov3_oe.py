@@ -1,7 +1,7 @@
 _base_ = ['./eomt_s_640_dinov3.py', '../_base_/datasets/coco_outliers.py']
 
 train_pipeline = [
-    *_base_.train_pipeline[:2], _base_.outlier_paste,
-    *_base_.train_pipeline[2:]
+    *_base_.train_pipeline[:3], _base_.outlier_paste,
+    *_base_.train_pipeline[3:]
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

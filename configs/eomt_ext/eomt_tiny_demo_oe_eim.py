@@ -32,7 +32,7 @@ model = dict(
                 'rba']))
 
 train_pipeline = [
-    *_base_.train_pipeline[:2],
+    *_base_.train_pipeline[:3],
     dict(
         type='OutlierPaste',
         source=dict(
@@ -44,7 +44,7 @@ train_pipeline = [
             deny_image_categories=()),
         paste_probability=0.8,  # a short training sees few objects
         max_scale=0.5),
-    *_base_.train_pipeline[2:]
+    *_base_.train_pipeline[3:]
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 

@@ -9,7 +9,7 @@ model = dict(outlier_losses=[
     dict(type='EIMLoss', temperature=1.0, loss_weight=0.1)
 ])
 train_pipeline = [
-    *_base_.train_pipeline[:2], _base_.outlier_paste,
-    *_base_.train_pipeline[2:]
+    *_base_.train_pipeline[:3], _base_.outlier_paste,
+    *_base_.train_pipeline[3:]
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

@@ -7,6 +7,7 @@ from .fishyscapes import (
 )
 from .lost_and_found import LostAndFoundDataset
 from .road_anomaly import RoadAnomalyDataset
+from .samplers import SeededInfiniteSampler
 from .smiyc import RoadAnomaly21Dataset, RoadObstacle21Dataset
 from .static_anomaly import StaticAnomalyDataset
 from .street_hazards import StreetHazardsDataset
@@ -15,6 +16,7 @@ from .synthetic_roads import SyntheticRoadsDataset
 __all__ = [
     'CamVidDataset', 'FishyscapesLostAndFoundDataset',
     'FishyscapesStaticDataset', 'LostAndFoundDataset', 'RoadAnomaly21Dataset',
-    'RoadAnomalyDataset', 'RoadObstacle21Dataset', 'StaticAnomalyDataset',
-    'StreetHazardsDataset', 'SyntheticRoadsDataset', 'outliers', 'transforms'
+    'RoadAnomalyDataset', 'RoadObstacle21Dataset', 'SeededInfiniteSampler',
+    'StaticAnomalyDataset', 'StreetHazardsDataset', 'SyntheticRoadsDataset',
+    'outliers', 'transforms'
 ]

@@ -4,6 +4,7 @@ data_root = 'data/camvid'
 num_classes = 11
 crop_size = (352, 480)  # (h, w)
 train_pipeline = [
+    dict(type='SeedSample'),
     dict(type='LoadImageFromFile'),
     dict(type='LoadCheckedAnnotations', num_classes=num_classes),
     dict(
@@ -44,7 +45,7 @@ train_dataloader = dict(
     num_workers=2,
     persistent_workers=True,
     drop_last=True,
-    sampler=dict(type='InfiniteSampler', shuffle=True),
+    sampler=dict(type='SeededInfiniteSampler', shuffle=True),
     dataset=dict(
         type=dataset_type,
         data_root=data_root,

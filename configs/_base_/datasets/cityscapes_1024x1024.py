@@ -3,7 +3,7 @@ _base_ = './cityscapes_640x640.py'
 
 crop_size = (1024, 1024)  # (h, w)
 train_pipeline = [
-    *_base_.train_pipeline[:2],
+    *_base_.train_pipeline[:3],
     dict(
         type='RandomResize',
         scale=crop_size[::-1],  # (w, h)
@@ -11,7 +11,7 @@ train_pipeline = [
         keep_ratio=True,
         backend='pillow'),
     dict(type='RandomCrop', crop_size=crop_size),
-    *_base_.train_pipeline[4:]
+    *_base_.train_pipeline[5:]
 ]
 test_pipeline = [
     *_base_.test_pipeline[:1],

@@ -7,6 +7,7 @@ crop_size = (512, 1024)  # (h, w)
 load = dict(type='LoadImageFromFile')
 load_label = dict(type='LoadCheckedAnnotations', num_classes=num_classes)
 train_pipeline = [
+    dict(type='SeedSample'),
     load,
     load_label,
     dict(

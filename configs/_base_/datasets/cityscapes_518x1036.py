@@ -4,8 +4,8 @@ _base_ = './cityscapes_512x1024.py'
 
 crop_size = (518, 1036)  # (h, w)
 train_pipeline = [
-    *_base_.train_pipeline[:3],
+    *_base_.train_pipeline[:4],
     dict(type='RandomCrop', crop_size=crop_size, cat_max_ratio=0.75),
-    *_base_.train_pipeline[4:]
+    *_base_.train_pipeline[5:]
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

@@ -4,6 +4,7 @@ data_root = 'data/cityscapes'
 num_classes = 19
 crop_size = (640, 640)  # (h, w)
 train_pipeline = [
+    dict(type='SeedSample'),
     dict(type='LoadImageFromFile'),
     dict(type='LoadCheckedAnnotations', num_classes=num_classes),
     dict(
@@ -45,7 +46,7 @@ train_dataloader = dict(
     num_workers=4,
     persistent_workers=True,
     drop_last=True,
-    sampler=dict(type='InfiniteSampler', shuffle=True),
+    sampler=dict(type='SeededInfiniteSampler', shuffle=True),
     dataset=dict(
         type=dataset_type,
         data_root=data_root,

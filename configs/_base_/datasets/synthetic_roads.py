@@ -6,6 +6,7 @@ num_classes = 8
 world = dict()  # arguments of WorldSize that are not its defaults
 crop_size = (96, 192)  # (h, w)
 train_pipeline = [
+    dict(type='SeedSample'),
     dict(type='LoadImageFromFile'),
     dict(type='LoadCheckedAnnotations', num_classes=num_classes),
     dict(
@@ -45,7 +46,7 @@ train_dataloader = dict(
     num_workers=1,
     persistent_workers=True,
     drop_last=True,
-    sampler=dict(type='InfiniteSampler', shuffle=True),
+    sampler=dict(type='SeededInfiniteSampler', shuffle=True),
     dataset=dict(
         type=dataset_type,
         data_root=data_root,

@@ -38,8 +38,8 @@ class OutlierPaste(BaseTransform):
     changes. A pixel is labelled if and only if it belongs to an object, which
     is where the object's alpha is at least one half, whatever the blending;
     void that no object covers stays void. Every random choice follows from
-    one seed drawn from NumPy's global state, which MMEngine seeds in each
-    worker.
+    one seed drawn from NumPy's global state, which ``SeedSample`` sets for
+    every sample, and MMEngine otherwise once for every worker.
 
     An object that is invisible at its size, fits nowhere or cannot be read
     is replaced by another draw, at most ten times; after that it is skipped

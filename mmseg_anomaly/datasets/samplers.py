@@ -1,0 +1,61 @@
+"""Training samples whose random choices do not depend on who makes them."""
+from collections.abc import Iterator
+from itertools import islice
+
+from mmengine.dataset import InfiniteSampler
+from mmseg.registry import DATA_SAMPLERS
+
+
+class SeededIndex(int):
+    """Number of a sample in its dataset, with a seed for this visit.
+
+    The dataset stores it as ``results['sample_idx']``. ``RepeatDataset`` and
+    ``ConcatDataset``, which compute the number within a dataset by ``%`` and
+    ``-``, keep the seed.
+
+    Args:
+        index: Of the sample, at least 0.
+        seed: Non-negative numbers, as ``np.random.SeedSequence`` takes them.
+    """
+
+    seed: tuple[int, ...]
+
+    def __new__(cls, index: int, seed: tuple[int, ...]) -> 'SeededIndex':
+        self = super().__new__(cls, index)
+        self.seed = seed
+        return self
+
+    def __getnewargs__(self) -> tuple[int, tuple[int, ...]]:  # to pickle
+        return int(self), self.seed
+
+    def __mod__(self, other: int) -> 'SeededIndex':
+        return SeededIndex(int(self) % other, self.seed)
+
+    def __sub__(self, other: int) -> 'SeededIndex':
+        return SeededIndex(int(self) - other, self.seed)
+
+
+@DATA_SAMPLERS.register_module()
+class SeededInfiniteSampler(InfiniteSampler):
+    """MMEngine's ``InfiniteSampler``, with a seed for every visit.
+
+    A sample's seed is that of the sampler and the place of the sample in the
+    order of all ranks together. With the transform ``SeedSample`` in front
+    of what is random, samples are the same for any number of workers, and
+    after ``--resume``, which counts the batches before.
+
+    .. code-block:: python
+
+        train_dataloader = dict(
+            sampler=dict(type='SeededInfiniteSampler', shuffle=True))
+
+    Args:
+        dataset: The dataset.
+        shuffle: Whether each round has an order of its own.
+        seed: At least 0; the runner gives its own.
+    """
+
+    def _indices_of_rank(self) -> Iterator[SeededIndex]:
+        places = enumerate(self._infinite_indices())
+        for place, index in islice(places, self.rank, None, self.world_size):
+            yield SeededIndex(index, (self.seed, place))
