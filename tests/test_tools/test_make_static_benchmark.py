@@ -192,9 +192,33 @@ def test_excluded_source__is_not_pasted(run, tmp_path):
     manifest = json.loads((out / 'manifest.json').read_text())
     assert set(manifest['counts']['categories']) == {'cup'}
     assert manifest['excluded'] == dict(sources=['train.py'], objects=2)
-    with pytest.raises(ValueError, match='contain all 3 objects'):
-        run('--exclude-source', tmp_path / 'coco' / 'instances.json',
-            tmp_path / 'coco' / 'images', name='other')
+
+
+def test_excluded_json__is_taken_without_filters(run, make_coco):
+    # a car, and an object below the usual area beside another car
+    train = make_coco([
+        dict(image='0', category='car', box=(3, 4, 30, 20)),
+        dict(image='1', category='car', box=(3, 4, 30, 20)),
+        dict(image='1', category='cup', box=(50, 30, 2, 2)),
+        dict(image='9', category='cup', box=(3, 4, 30, 20)),
+    ], name='train')
+    out = run('--exclude-source', train / 'instances.json', train / 'images')
+    manifest = json.loads((out / 'manifest.json').read_text())
+    assert set(manifest['counts']['categories']) == {'cow'}
+    assert manifest['excluded'] == dict(sources=['instances.json'], objects=2)
+
+
+def test_compared_pixels__exclude_renamed_pictures(run, make_coco):
+    train = make_coco([dict(image='renamed', category='toy',
+                            box=(3, 4, 30, 20))], name='train')
+    arguments = ['--exclude-source', train / 'instances.json',
+                 train / 'images']
+    for name, options, num_refused in (('names', [], 0),
+                                       ('pixels', ['--compare-pixels'], 1)):
+        out = run(*arguments, *options, name=name)
+        manifest = json.loads((out / 'manifest.json').read_text())
+        assert manifest['excluded']['objects'] == num_refused
+        assert manifest['settings']['compare_pixels'] == bool(options)
 
 
 def test_other_source__is_taken(run, tmp_path):

@@ -9,7 +9,8 @@ The result, like Fishyscapes Static, has ground truth for every pixel:
 ``StaticAnomalyDataset`` loads it. Equal arguments give equal files. Objects
 are those of a COCO json, of a file of coco_outliers.py, of a folder of RGBA
 images, or of a config; what a training pasted is kept out by
-``--exclude-source``. Scenes in a config are its ``SPLIT_dataloader``.
+``--exclude-source``, pictures by their names and, with ``--compare-pixels``,
+objects by their pixels. Scenes in a config are its ``SPLIT_dataloader``.
 
     python tools/dataset_converters/make_static_benchmark.py \
         --scenes configs/_base_/datasets/camvid_352x480.py \
@@ -35,6 +36,7 @@ from mmseg.utils import register_all_modules
 import mmseg_anomaly  # noqa: F401
 from mmseg_anomaly.datasets.outliers import MixedOutliers
 from mmseg_anomaly.datasets.outliers.provenance import (
+    NO_FILTERS,
     open_sources,
     without_objects_of,
 )
@@ -55,7 +57,14 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--exclude-source', nargs='+', action='append', default=[],
         metavar='PATH', help='objects not to use, given as for --objects or '
-        'as a config that trains with OutlierPaste; may be repeated')
+        'as a config that trains with OutlierPaste; may be repeated. All of '
+        'a COCO json counts, and pictures count by their file names')
+    parser.add_argument(
+        '--compare-pixels', action='store_true',
+        help='exclude by the pixels of every object as well, which reads all '
+        'images; otherwise copies of excluded pictures under other names '
+        'pass. Copies that are scaled, compressed again or cut out '
+        'differently pass in any case')
     parser.add_argument(
         '--placement', nargs='+', action=mmengine.DictAction,
         help='type=RoadPlacement and its options; anywhere unless given')
@@ -128,12 +137,12 @@ def build_scenes(args: argparse.Namespace) -> BaseSegDataset:
 
 def build_source(args: argparse.Namespace) -> tuple[object, int]:
     """Return the objects that may be used, and how many may not."""
-    sources = open_sources(args.objects, min_area=args.min_area) if len(
-        args.objects) == 2 else open_sources(args.objects)
+    sources = open_sources(args.objects, min_area=args.min_area)
     source = sources[0] if len(sources) == 1 else MixedOutliers(sources)
     others = [other for paths in args.exclude_source
-              for other in open_sources(paths)]
-    allowed = without_objects_of(source, others) if others else source
+              for other in open_sources(paths, **NO_FILTERS)]
+    allowed = without_objects_of(
+        source, others, compare_pixels=args.compare_pixels)
     return allowed, len(source) - len(allowed)
 
 
@@ -222,7 +231,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     settings = {
         key: getattr(args, key)
         for key in ('seed', 'min_area', 'min_objects', 'max_objects',
-                    'min_scale', 'max_scale', 'placement', 'blending')
+                    'min_scale', 'max_scale', 'placement', 'blending',
+                    'compare_pixels')
     }
     source, num_refused = build_source(args)
     paste = build_paste(args, source)

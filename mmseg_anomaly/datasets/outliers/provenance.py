@@ -4,17 +4,26 @@ An object is known by its picture, ``image:NAME`` (COCO's file names are
 unique over its splits), by the family of formulas that drew it,
 ``drawn:SPLIT``, and by its pixels, ``content:HASH``.
 """
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.logging import print_log
 from mmseg.registry import DATASETS
 
 from .coco import CocoOutliers
 from .folder import FolderOutliers
+from .image_files import BrokenImageError
 from .mixed import origin_of
 from .packed import PackedOutliers
 from .subset import subset_of
+
+# for open_sources: everything of a COCO json
+NO_FILTERS = dict(
+    deny_categories=(), deny_image_categories=(), min_area=0)
+_NUM_SHOWN = 3
 
 
 def open_sources(paths: list[str], **coco_options: Any) -> list[object]:
@@ -24,7 +33,7 @@ def open_sources(paths: list[str], **coco_options: Any) -> list[object]:
         paths: A COCO json and the folder of its images; or one path: a file
             ``*.pack``, a folder of RGBA cut-outs, or a config with a
             ``source`` or with ``OutlierPaste`` in it.
-        coco_options: Further arguments of ``CocoOutliers``.
+        coco_options: Further arguments of ``CocoOutliers``, for a json.
 
     Returns:
         One source, or all of a config's ``OutlierPaste``.
@@ -64,16 +73,22 @@ def find_pastes(cfg: object) -> list[dict]:
     return []
 
 
-def without_objects_of(source: object, others: list[object]) -> object:
-    """Leave out what other sources contain.
+def without_objects_of(source: object, others: list[object], *,
+                       compare_pixels: bool = False) -> object:
+    """Leave out what other sources contain, with a warning that names it.
 
     Pictures and formulas are compared by name; pixels where a source knows
     their hashes or objects have no such name. An object whose picture occurs
-    in another source is left out even if the object itself does not.
+    in another source is left out even if the object itself does not; so is,
+    where pixels are compared, an object that cannot be read.
 
     Args:
         source: To choose from.
         others: What must not occur.
+        compare_pixels: Compare the pixels of every object as well, which
+            reads all images. Otherwise a picture that has two names is not
+            recognised. A copy that is scaled, compressed again or cut out
+            differently never is.
 
     Returns:
         ``source`` itself if nothing is left out.
@@ -81,26 +96,60 @@ def without_objects_of(source: object, others: list[object]) -> object:
     Raises:
         ValueError: If nothing is left.
     """
-    has_names = all(_names(source, number) for number in range(len(source)))
-    taken = set().union(*(
-        _keys(other, number, with_content=not has_names)
-        for other in others for number in range(len(other))))
-    with_content = any(key.startswith('content:') for key in taken)
-    numbers = [number for number in range(len(source))
-               if not taken & _keys(source, number, with_content)]
+    if not others:
+        return source
+    with_content = compare_pixels or not all(
+        _names(source, number) for number in range(len(source)))
+    owners = {key: other for other in others
+              for keys, _ in _all_keys(other, with_content) for key in keys}
+    with_content = any(key.startswith('content:') for key in owners)
+    numbers, clashes = [], set()
+    for number, (keys, is_sound) in enumerate(_all_keys(source, with_content)):
+        common = keys & owners.keys()
+        clashes |= common
+        if is_sound and not common:
+            numbers.append(number)
+    message = _describe(source, len(numbers), clashes, owners)
     if not numbers:
-        raise ValueError(f'the {len(others)} sources to exclude contain all '
-                         f'{len(source)} objects of {source}')
+        raise ValueError(message)
+    if clashes:
+        print_log(message, logger='current', level=logging.WARNING)
     return subset_of(source, numbers)
 
 
-def _keys(source: object, number: int, with_content: bool) -> set[str]:
-    keys = _names(source, number)
-    if hasattr(source, 'content_hash'):
-        keys.add(f'content:{source.content_hash(number)}')
-    elif with_content or not keys:
-        keys.add(f'content:{source[number].content_hash()}')
-    return keys
+def _describe(source: object, num_left: int, clashes: set[str],
+              owners: dict[str, object]) -> str:
+    """Return what is left of a source, and why not all."""
+    start = f'{num_left} of the {len(source)} objects of {source} are left'
+    if not clashes:
+        return f'{start}, the others cannot be read; replace their files'
+    shown = ', '.join(f'{key} in {owners[key]}'
+                      for key in sorted(clashes)[:_NUM_SHOWN])
+    num_more = max(len(clashes) - _NUM_SHOWN, 0)
+    return (f'{start} that the sources to exclude do not contain: these hold '
+            f'{shown}' + f' and {num_more} more' * (num_more > 0) +
+            '; where different pictures have one name, rename one of them')
+
+
+def _all_keys(source: object,
+              with_content: bool) -> Iterator[tuple[set[str], bool]]:
+    """Yield for each object what it is known by, and if it can be read."""
+    warned = set()
+    for number in range(len(source)):
+        keys, is_sound = _names(source, number), True
+        if hasattr(source, 'content_hash'):
+            keys.add(f'content:{source.content_hash(number)}')
+        elif with_content or not keys:
+            try:
+                keys.add(f'content:{source[number].content_hash()}')
+            except BrokenImageError as error:
+                is_sound = False
+                if str(error) not in warned:
+                    warned.add(str(error))
+                    print_log(
+                        f'neither used nor compared: {error}',
+                        logger='current', level=logging.WARNING)
+        yield keys, is_sound
 
 
 def _names(source: object, number: int) -> set[str]:

@@ -8,6 +8,7 @@ from mmseg_anomaly.datasets.outliers import (
     MixedOutliers,
     PackedOutliers,
     SyntheticOutliers,
+    provenance,
 )
 from mmseg_anomaly.datasets.outliers.packed import encode_cutout, write_pack
 from mmseg_anomaly.datasets.outliers.provenance import (
@@ -15,6 +16,15 @@ from mmseg_anomaly.datasets.outliers.provenance import (
     open_sources,
     without_objects_of,
 )
+
+
+@pytest.fixture
+def warnings(monkeypatch):
+    """Return a list that gets what the module logs."""
+    texts = []
+    monkeypatch.setattr(provenance, 'print_log',
+                        lambda text, logger, level: texts.append(text))
+    return texts
 
 
 def open_coco(make_coco, name, images):
@@ -67,7 +77,8 @@ def test_packed_and_unpacked__are_the_same(make_coco, tmp_path):
     # b has the name, a the noise of a picture in the pack
     source = open_coco(make_coco, 'val', 'abz')
     assert images_of(without_objects_of(source, [pack])) == ['z.png']
-    with pytest.raises(ValueError, match='contain all 2 objects'):
+    with pytest.raises(ValueError, match='0 of the 2 objects .* are left that '
+                       r'.* hold content:\w+ in PackedOutliers.* and 1 more;'):
         without_objects_of(train, [pack])
 
 
@@ -88,6 +99,66 @@ def test_drawn_objects__are_known_by_their_formulas():
     left = without_objects_of(mixed, [SyntheticOutliers(9, seed=4)])
     assert len(left) == 3 and left[0].origin['split'] == 'test'
     assert 'objects=3' in repr(left)
+
+
+def as_folder(source, folder):
+    folder.mkdir()
+    for number in range(len(source)):
+        cutout = source[number]
+        cv2.imwrite(str(folder / f'{number}.png'),
+                    np.dstack([cutout.image, cutout.alpha]))
+    return FolderOutliers(str(folder))
+
+
+def test_renamed_pictures__are_known_by_their_pixels_if_asked(make_coco):
+    # pictures hold noise by their order, so x is a and y is b
+    source = open_coco(make_coco, 'val', 'xyz')
+    train = open_coco(make_coco, 'train', 'ab')
+    assert without_objects_of(source, [train]) is source
+    assert images_of(without_objects_of(
+        source, [train], compare_pixels=True)) == ['z.png']
+
+
+def test_common_names__are_named_with_their_source(make_coco, warnings):
+    source = open_coco(make_coco, 'val', 'abcdez')
+    train = open_coco(make_coco, 'train', 'abcde')
+    without_objects_of(source, [train])
+    message, = warnings
+    assert message.startswith('1 of the 6 objects of CocoOutliers')
+    assert 'image:b.png in CocoOutliers(ann_file=' in message
+    assert 'train/instances.json' in message and ' and 2 more' in message
+    assert 'rename one of them' in message
+    with pytest.raises(ValueError, match='0 of the 5 objects .*image:a.png'):
+        without_objects_of(train, [source])
+
+
+def test_broken_file__is_named_once_and_left_out(tmp_path, warnings):
+    drawn = SyntheticOutliers(4)
+    source = as_folder(drawn, tmp_path / 'source')
+    other = as_folder(SyntheticOutliers(2), tmp_path / 'other')
+    for path in (tmp_path / 'source' / '2.png', tmp_path / 'other' / '0.png'):
+        path.write_bytes(b'no image')
+    left = without_objects_of(source, [other])
+    assert images_of(left) == ['0.png', '3.png']
+    assert str(warnings).count('source/2.png') == 1
+    assert str(warnings).count('other/0.png') == 1
+
+
+def test_picture_that_is_broken__counts_by_its_name(make_coco, warnings):
+    source = open_coco(make_coco, 'val', 'ab')
+    train = open_coco(make_coco, 'train', 'bb')
+    for source_root in (source, train):
+        (source_root.ann_file.parent / 'images' / 'b.png').write_bytes(b'')
+    left = without_objects_of(source, [train], compare_pixels=True)
+    assert images_of(left) == ['a.png']
+    assert str(warnings).count('train/images/b.png') == 1
+
+
+def test_source_without_any_image__is_refused(tmp_path):
+    source = as_folder(SyntheticOutliers(1), tmp_path / 'source')
+    (tmp_path / 'source' / '0.png').write_bytes(b'')
+    with pytest.raises(ValueError, match='0 of the 1 .* cannot be read'):
+        without_objects_of(source, [SyntheticOutliers(1)])
 
 
 def test_command_line__names_every_kind(make_coco, tmp_path):
