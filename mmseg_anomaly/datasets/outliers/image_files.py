@@ -3,6 +3,7 @@
 Shape letters: H, W of the image.
 """
 import os
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
@@ -81,7 +82,7 @@ class ImageFiles:
             if self._zip_path is None:
                 return (self.path / name).read_bytes()
             return self._open_zip().read(self._prefix + name)
-        except (OSError, KeyError, BadZipFile) as error:
+        except (OSError, KeyError, BadZipFile, zlib.error) as error:
             raise BrokenImageError(
                 f'{self.path / name} cannot be read: {error}') from error
 
@@ -114,11 +115,7 @@ class ImageFiles:
 
     def _open_zip(self) -> ZipFile:
         if self._zip is None or self._process_id != os.getpid():
-            try:
-                self._zip = ZipFile(self._zip_path)
-            except BadZipFile as error:
-                raise ValueError(f'{self._zip_path} is no zip file ({error});'
-                                 ' copy or download it again') from error
+            self._zip = _open_zip_file(self._zip_path)
             self._process_id = os.getpid()
         return self._zip
 
@@ -128,16 +125,28 @@ def read_file(path: Path) -> bytes:
 
     Raises:
         FileNotFoundError: If there is none.
+        ValueError: If the zip file, or its part with the file, is broken.
     """
     zip_path, name = _split_at_zip(path)
     if zip_path is None:
         return path.read_bytes()
-    try:
-        with ZipFile(zip_path) as archive:
+    with _open_zip_file(zip_path) as archive:
+        try:
             return archive.read(name.rstrip('/'))
-    except KeyError as error:
-        raise FileNotFoundError(
-            f'{zip_path} holds no {name.rstrip("/")}') from error
+        except KeyError as error:
+            raise FileNotFoundError(
+                f'{zip_path} holds no {name.rstrip("/")}') from error
+        except (BadZipFile, zlib.error) as error:
+            raise ValueError(f'{path} cannot be read ({error}); copy or '
+                             'download the zip file again') from error
+
+
+def _open_zip_file(path: Path) -> ZipFile:
+    try:
+        return ZipFile(path)
+    except BadZipFile as error:
+        raise ValueError(f'{path} is no zip file ({error}); copy or '
+                         'download it again') from error
 
 
 def _split_at_zip(path: Path) -> tuple[Path | None, str]:
