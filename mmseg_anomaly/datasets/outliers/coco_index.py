@@ -187,12 +187,14 @@ def _kind(annotation: dict) -> int:
 
 def _solidity(annotation: dict, rle: dict, area: int,
               box_xywh: np.ndarray) -> float:
-    """Return area / area of the convex hull, at most 1.
+    """Return area / area of the convex hull, at most 1; 0 of no pixel.
 
     The hull is that of the polygons' corners, or of the corners of the
     pixels where there are run lengths only.
     """
     from pycocotools import mask as coco_mask
+    if area == 0:
+        return 0.0
     if isinstance(annotation['segmentation'], list):
         points = [np.reshape(part, (-1, 2))
                   for part in annotation['segmentation'] if len(part) >= 6]

@@ -1,14 +1,17 @@
 """Read a COCO or LVIS json and turn its segmentations into run lengths."""
 import json
+from itertools import chain
 from pathlib import Path
 
 from .image_files import read_file
 
 _REQUIRED_KEYS = {
-    'images': ('id', 'height', 'width'),
-    'categories': ('id', 'name'),
-    'annotations': ('id', 'image_id', 'category_id'),
+    'images': dict(id=int, height=int, width=int),
+    'categories': dict(id=int, name=str),
+    'annotations': dict(id=int, image_id=int, category_id=int),
 }
+_MAX_SHIFT = 30  # bits before the last digit of a run length
+_MAX_SIDES = 10  # how far outside of its image a polygon may go
 Segmentation = list[list[float]] | dict
 
 
@@ -24,9 +27,10 @@ def read_coco_json(content: bytes, ann_file: Path) -> dict[str, list[dict]]:
         ``annotations``.
 
     Raises:
-        ValueError: If the file is no json, lacks a key or holds no
-            segmentation, or an annotation refers to an image or a category
-            the file does not list.
+        ValueError: If the file is no json, lacks a key, has another type
+            there or holds no segmentation, an image has no pixel, or an
+            annotation refers to an image or a category the file does not
+            list.
     """
     try:
         coco = json.loads(content)
@@ -39,6 +43,11 @@ def read_coco_json(content: bytes, ann_file: Path) -> dict[str, list[dict]]:
     for part, keys in _REQUIRED_KEYS.items():
         _check_keys(coco.setdefault(part, []), part, keys, ann_file)
     for row, image in enumerate(coco['images']):
+        if min(image['height'], image['width']) < 1:
+            raise ValueError(
+                f'images[{row}] of {ann_file} (id {image["id"]}) has no '
+                f'pixel: {image["height"]} x {image["width"]}; repair the '
+                'file')
         image['file_name'] = _file_name(image, row, ann_file)
     _check_annotations(coco, ann_file)
     return coco
@@ -49,6 +58,7 @@ def read_annotations(ann_file: Path) -> bytes:
 
     Raises:
         FileNotFoundError: If there is no such file.
+        ValueError: If the zip file is broken.
     """
     try:
         return read_file(ann_file)
@@ -76,25 +86,27 @@ def to_run_lengths(segmentation: Segmentation, image_hw: tuple[int, int],
     """
     from pycocotools import mask as coco_mask  # not for packed sources
     if not isinstance(segmentation, dict):
-        polygons = polygons_with_area(segmentation, annotation_id, ann_file)
+        polygons = polygons_with_area(segmentation, image_hw, annotation_id,
+                                      ann_file)
         return coco_mask.merge(coco_mask.frPyObjects(polygons, *image_hw))
     counts = segmentation.get('counts')
     _check_run_lengths(segmentation, image_hw, annotation_id, ann_file)
     if isinstance(counts, list):
         return coco_mask.frPyObjects(segmentation, *image_hw)
-    # a json can only hold compressed run lengths as text
-    counts = counts.encode() if isinstance(counts, str) else counts
-    return dict(size=list(image_hw), counts=counts)
+    return dict(size=list(image_hw), counts=counts.encode())
 
 
-def polygons_with_area(segmentation: object, annotation_id: int,
+def polygons_with_area(segmentation: object, image_hw: tuple[int, int],
+                       annotation_id: int,
                        ann_file: Path) -> list[list[float]]:
     """Return the polygons [x, y, x, y, ...] of at least three points.
 
     A stray point or line beside a polygon covers nothing and is left out.
 
     Raises:
-        ValueError: If anything is no polygon, or none has an area.
+        ValueError: If anything is no polygon, none has an area, or one goes
+            far beyond its image, where pycocotools would walk pixel by
+            pixel.
     """
     is_valid = isinstance(segmentation, list) and all(
         isinstance(polygon, list) and len(polygon) % 2 == 0
@@ -106,17 +118,34 @@ def polygons_with_area(segmentation: object, annotation_id: int,
             f'the segmentation of annotation {annotation_id} of '
             f'{ann_file} must be polygons [x, y, x, y, ...] of at least '
             f'three points, got {str(segmentation):.80}; repair the file')
+    limit = _MAX_SIDES * max(image_hw)
+    for value in chain.from_iterable(polygons):
+        if not -limit <= value <= limit:  # nor is nan
+            raise ValueError(
+                f'the segmentation of annotation {annotation_id} of '
+                f'{ann_file} has the coordinate {value} in an image of '
+                f'{image_hw} (height, width); repair the file')
     return polygons
 
 
-def _check_keys(items: list[dict], part: str, keys: tuple[str, ...],
+def _check_keys(items: list[dict], part: str, keys: dict[str, type],
                 ann_file: Path) -> None:
+    if not isinstance(items, list) or not all(
+            isinstance(item, dict) for item in items):
+        raise ValueError(f'`{part}` of {ann_file} must be a list of dicts, '
+                         f'got {str(items):.80}; repair the file')
     for row, item in enumerate(items):
         missing = [key for key in keys if key not in item]
         if missing:
             raise ValueError(
                 f'{part}[{row}] of {ann_file} (id {item.get("id")}) has no '
                 f'{missing}; repair the file')
+        for key, kind in keys.items():
+            if type(item[key]) is not kind:
+                raise ValueError(
+                    f'{part}[{row}] of {ann_file} (id {item["id"]}) must '
+                    f'have `{key}` as {kind.__name__}, got {item[key]!r}; '
+                    'repair the file')
 
 
 def _file_name(image: dict, row: int, ann_file: Path) -> str:
@@ -162,8 +191,38 @@ def _check_run_lengths(segmentation: dict, image_hw: tuple[int, int],
             f'must have `counts` and the `size` {list(image_hw)} (height, '
             f'width) of their image, got the size {size_hw}; repair the file')
     num_pixels = image_hw[0] * image_hw[1]
-    if isinstance(counts, list) and sum(counts) != num_pixels:
+    runs = _read_runs(counts)
+    if runs is None or min(runs, default=0) < 0 or sum(runs) != num_pixels:
         raise ValueError(
             f'the run lengths of annotation {annotation_id} of {ann_file} '
             f'must add up to the {num_pixels} pixels of their image, got '
-            f'{sum(counts)}; repair the file')
+            f'{"no run lengths" if runs is None else sum(runs)}: '
+            f'{str(counts):.80}; repair the file')
+
+
+def _read_runs(counts: object) -> list[int] | None:
+    """Return run lengths of either kind; None if they are malformed.
+
+    Compressed ones are text: digits of 5 bits, the lowest first, of which
+    bit 6 says that another follows, signed, and from the fourth number on
+    the difference to the last but one. pycocotools checks nothing of it.
+
+    Source: ``rleFrString`` of pycocotools.
+    """
+    if isinstance(counts, list):
+        return counts if set(map(type, counts)) <= {int} else None
+    if not isinstance(counts, str):
+        return None
+    runs, value, shift = [], 0, 0
+    for digit in counts.encode():
+        digit -= 48
+        if not 0 <= digit < 64 or shift > _MAX_SHIFT:
+            return None
+        value |= (digit & 31) << shift
+        shift += 5
+        if not digit & 32:
+            value -= (digit & 16) << shift - 4
+            runs.append(value + (runs[-2] if len(runs) > 2 else 0))
+            value = shift = 0
+    return None if shift else runs
+

@@ -51,6 +51,14 @@ def test_run_lengths__give_the_mask_they_encode(make_coco, compressed):
         open_source(root)[0].alpha, 255 * mask[5:35, 8:40])
 
 
+def test_run_lengths_of_no_pixel__are_no_object(make_coco):
+    nothing = dict(size=[60, 80], counts=[4800])
+    root = make_coco([
+        RABBIT, dict(image='a', category='toy', segmentation=nothing)
+    ])
+    assert categories_of(open_source(root)) == ['rabbit']
+
+
 @pytest.mark.parametrize('rle, problem', [
     (dict(size=[60, 40], counts=[0, 2400]), r'size \[60, 40\]'),
     (dict(size=[80, 60], counts=[0, 4800]), r'size \[80, 60\]'),
