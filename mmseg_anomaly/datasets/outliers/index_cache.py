@@ -1,8 +1,10 @@
 """Indices on disk, made once however many processes ask at the same time."""
 import logging
 import os
+import stat
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock  # a dependency of torch
@@ -24,8 +26,9 @@ def cached_array_file(name: str, write: Callable[[ArrayFileWriter], None],
     The name has to follow from the content that the file describes, so that
     a changed source has another file. One process writes while the others
     wait for its lock, which the system drops if the process dies; the
-    finished file appears at once. A folder that cannot be written is replaced
-    by one for temporary files, with a warning.
+    finished file appears at once, and whoever finds it there needs no right
+    to write. Where a file must be written and cannot, it goes, with a warning,
+    to a folder for temporary files that belongs to the user alone.
 
     Args:
         name: Of the file, naming content and format.
@@ -34,8 +37,14 @@ def cached_array_file(name: str, write: Callable[[ArrayFileWriter], None],
 
     Returns:
         The open file.
+
+    Raises:
+        PermissionError: If neither folder can be used.
     """
-    path = _writable(Path(cache_dir or default_cache_dir())) / name
+    path = Path(cache_dir or default_cache_dir(), name)
+    with suppress(OSError, ValueError):  # not there, unreadable or damaged
+        return ArrayFile(path)
+    path = _writable(path.parent) / name
     with FileLock(f'{path}.lock'):
         if path.is_file():
             try:
@@ -54,10 +63,24 @@ def _writable(cache_dir: Path) -> Path:
         with tempfile.TemporaryFile(dir=cache_dir):
             return cache_dir
     except OSError as error:
-        other = Path(tempfile.gettempdir(), f'mmseg_anomaly-{os.getpid()}')
+        other = _own_temporary_folder()
         print_log(f'no index can be kept in {cache_dir} ({error}), so it goes '
-                  f'to {other} and the next start scans anew; give a folder '
-                  'that can be written, by `cache_dir` or XDG_CACHE_HOME',
+                  f'to {other}; give a folder that can be written, by '
+                  '`cache_dir` or XDG_CACHE_HOME',
                   logger='current', level=logging.WARNING)
-        other.mkdir(mode=0o700, exist_ok=True)
         return other
+
+
+def _own_temporary_folder() -> Path:
+    """Return a folder, the same at each start, that nobody else can write."""
+    folder = Path(tempfile.gettempdir(), f'mmseg_anomaly-{os.getuid()}')
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    status = folder.lstat()  # of a link itself
+    if (not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid()
+            or stat.S_IMODE(status.st_mode) & 0o077):
+        raise PermissionError(
+            f'{folder} must be a folder of this user alone, so no index is '
+            'put there; remove it, or give another folder by `cache_dir` or '
+            'XDG_CACHE_HOME')
+    return folder
