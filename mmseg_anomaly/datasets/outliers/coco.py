@@ -48,9 +48,9 @@ class CocoOutliers:
         deny_image_categories: Images with any instance of these categories
             are left out as a whole.
         min_area: Pixels an object must have at least in its own image.
-        max_area: Pixels it may have at most.
+        max_area: Pixels it may have at most, no fewer than ``min_area``.
         min_solidity: Share of its convex hull that an object must fill.
-        max_aspect: Longer by shorter side of its box, at most.
+        max_aspect: Longer by shorter side of its box, at most; at least 1.
         allow_truncated: Whether an object may touch the border of its image,
             where a part of it may be missing.
         cache_dir: Folder of the index; ``~/.cache/mmseg_anomaly`` unless
@@ -131,8 +131,7 @@ class CocoOutliers:
         if len(self) == 0:
             raise ValueError(
                 f'no object of {self.ann_file} passes the filters, which '
-                f'removed: {reasons}; relax `deny_categories`, '
-                '`deny_image_categories` or `min_area`')
+                f'removed: {reasons}; relax these')
         print_log(
             f'{len(self)} objects to paste in {self.ann_file}; removed: '
             f'{reasons}', logger='current')

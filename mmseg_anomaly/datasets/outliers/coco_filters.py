@@ -3,6 +3,7 @@
 Shape letters: I images, N instances.
 """
 from collections.abc import Collection, Sequence
+from numbers import Real
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,8 +52,10 @@ def select_rows(index: CocoIndex, filters: CocoFilters,
         filter removed; an instance counts for the first that catches it.
 
     Raises:
-        ValueError: If a list is none of names that the file knows.
+        ValueError: If a list is none of names that the file knows, or a
+            number is out of range.
     """
+    _check_ranges(filters)
     is_left = np.ones(len(index), bool)
     removed = {}
     for reason, is_caught in _catches(index, filters, ann_file).items():
@@ -61,6 +64,21 @@ def select_rows(index: CocoIndex, filters: CocoFilters,
             removed[reason] = int(is_caught.sum())
         is_left &= ~is_caught
     return np.flatnonzero(is_left), removed
+
+
+def _check_ranges(filters: CocoFilters) -> None:
+    for name, lowest, highest in (
+        ('min_area', 0, np.inf),
+        ('max_area', filters.min_area, np.inf),
+        ('min_solidity', 0, 1),
+        ('max_aspect', 1, np.inf),
+    ):
+        value = getattr(filters, name)
+        if value is None and name.startswith('max'):
+            continue
+        if not isinstance(value, Real) or not lowest <= value <= highest:
+            raise ValueError(f'`{name}` must be a number between {lowest} '
+                             f'and {highest}, got {value!r}')
 
 
 def _catches(index: CocoIndex, filters: CocoFilters,

@@ -26,7 +26,7 @@ class MixedOutliers:
 
     Raises:
         ValueError: If there is no source, one is empty, or the weights are
-            of another number, negative or all zero.
+            of another number, negative, not finite or all zero.
     """
 
     def __init__(self,
@@ -41,11 +41,11 @@ class MixedOutliers:
             raise ValueError('`sources` must be at least one source of at '
                              f'least one object, got the sizes {sizes}')
         weights = [1.0] * len(sizes) if weights is None else list(weights)
-        if (len(weights) != len(sizes) or min(weights) < 0
-                or sum(weights) <= 0):
+        if (len(weights) != len(sizes) or not np.isfinite(weights).all()
+                or min(weights) < 0 or sum(weights) <= 0):
             raise ValueError(
-                f'`weights` must be {len(sizes)} numbers of at least 0, not '
-                f'all 0, got {weights}')
+                f'`weights` must be {len(sizes)} finite numbers of at least '
+                f'0, not all 0, got {weights}')
         self.weights = np.array(weights) / sum(weights)
         self._ends = np.cumsum([0, *sizes])
 
