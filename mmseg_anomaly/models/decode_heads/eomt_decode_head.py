@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ...labels import split_outliers
 from ..evidence import Prediction, semantic_evidence
+from ..losses.checks import check_loss_names
 from ..query_masks import (
     make_mask_head,
     make_upscaling,
@@ -115,7 +116,9 @@ class EoMTDecodeHead(JointBlocks):
         })
         self.query_losses = nn.ModuleList(
             MODELS.build(cfg) for cfg in query_losses)
-        _check_loss_names([loss.loss_name for loss in self.query_losses])
+        check_loss_names(
+            'query_losses', [loss.loss_name for loss in self.query_losses],
+            taken=('loss_mask', 'loss_dice', 'loss_cls'))
 
     def forward(self, inputs: tuple[Tensor, Tensor]) -> list[Prediction]:
         """Run the joint blocks.
@@ -275,12 +278,3 @@ class EoMTDecodeHead(JointBlocks):
             opened = torch.rand(
                 mask_logits.shape[:2], device=mask_logits.device) >= prob
         return query_attention_mask(mask_logits, grid, num_tokens, opened)
-
-
-def _check_loss_names(names: list[str]) -> None:
-    """Refuse losses that would overwrite each other in the log."""
-    taken = [*names, 'loss_mask', 'loss_dice', 'loss_cls']
-    if len(set(taken)) < len(taken):
-        raise ValueError('`query_losses` need different values of '
-                         '`loss_name`, none of them loss_mask, loss_dice or '
-                         f'loss_cls, got {names}')

@@ -4,7 +4,8 @@ from mmseg.registry import MODELS
 from torch import Tensor
 
 from ..scorers import energy
-from .outlier_loss import OutlierLoss, check_temperature
+from .checks import check_temperature
+from .outlier_loss import OutlierLoss
 
 
 @MODELS.register_module()

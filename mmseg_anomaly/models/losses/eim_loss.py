@@ -9,6 +9,8 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from .checks import check_loss_weight, check_temperature
+
 
 def confidence_penalty(logits: Tensor,
                        temperature: float = 1.0,
@@ -70,9 +72,8 @@ class EIMLoss(nn.Module):
                  loss_weight: float = 0.1,
                  loss_name: str = 'loss_eim') -> None:
         super().__init__()
-        if temperature <= 0:
-            raise ValueError('`temperature` of EIMLoss must be positive, got '
-                             f'{temperature}')
+        check_temperature(temperature, 'EIMLoss')
+        check_loss_weight(loss_weight, 'EIMLoss')
         self.temperature = temperature
         self.loss_weight = loss_weight
         self.loss_name = loss_name

@@ -3,12 +3,8 @@ from mmseg.registry import MODELS
 from torch import Tensor
 
 from ..scorers import energy
-from .outlier_loss import (
-    OutlierLoss,
-    check_bounds,
-    check_temperature,
-    squared_hinges,
-)
+from .checks import check_bounds, check_temperature
+from .outlier_loss import OutlierLoss, squared_hinges
 
 
 @MODELS.register_module()

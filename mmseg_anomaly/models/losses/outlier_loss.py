@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .checks import check_loss_weight
+
 
 class OutlierLoss(nn.Module, metaclass=ABCMeta):
     """Costs of in-distribution and of outlier pixels, each averaged apart.
@@ -21,13 +23,14 @@ class OutlierLoss(nn.Module, metaclass=ABCMeta):
 
     Args:
         loss_weight: Factor of the sum.
-        loss_name: Key in the log; must hold 'loss' to be trained on.
+        loss_name: Key in the log; holds 'loss'.
     """
 
     enlarges_scores = True
 
     def __init__(self, loss_weight: float, loss_name: str) -> None:
         super().__init__()
+        check_loss_weight(loss_weight, type(self).__name__)
         self.loss_weight = loss_weight
         self.loss_name = loss_name
         self._target_seen = False
@@ -130,30 +133,6 @@ def squared_hinges(score: Tensor, inlier_upper: float,
     """
     return ((score - inlier_upper).relu().square() / 2,
             (outlier_lower - score).relu().square() / 2)
-
-
-def check_bounds(inlier_upper: float, outlier_lower: float,
-                 name: str) -> None:
-    """Refuse bounds between which both kinds of pixels would cost.
-
-    Raises:
-        ValueError: If they are not in rising order.
-    """
-    if inlier_upper >= outlier_lower:
-        raise ValueError(
-            f'`inlier_upper` of {name} must be below `outlier_lower`, got '
-            f'{inlier_upper} and {outlier_lower}')
-
-
-def check_temperature(temperature: float, name: str) -> None:
-    """Refuse a temperature that divides by zero or turns a sign.
-
-    Raises:
-        ValueError: If it is not positive.
-    """
-    if temperature <= 0:
-        raise ValueError(f'`temperature` of {name} must be positive, got '
-                         f'{temperature}')
 
 
 def _mean_over(pixels: Tensor, costs: Tensor,

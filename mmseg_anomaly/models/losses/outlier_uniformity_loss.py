@@ -8,7 +8,8 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from .outlier_loss import OutlierLoss, check_temperature
+from .checks import check_temperature
+from .outlier_loss import OutlierLoss
 
 MEASURES = ('kl', 'entropy')
 

@@ -3,7 +3,8 @@ from mmseg.registry import MODELS
 from torch import Tensor
 
 from ..scorers import rba
-from .outlier_loss import OutlierLoss, check_bounds, squared_hinges
+from .checks import check_bounds
+from .outlier_loss import OutlierLoss, squared_hinges
 
 
 @MODELS.register_module()

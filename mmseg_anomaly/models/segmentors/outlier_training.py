@@ -12,6 +12,7 @@ from mmseg.utils import OptConfigType, SampleList
 from torch import Tensor, nn
 
 from ...labels import split_outliers
+from ..losses.checks import check_loss_names
 
 
 def check_outlier_losses(losses: Iterable[nn.Module],
@@ -23,14 +24,12 @@ def check_outlier_losses(losses: Iterable[nn.Module],
         head: The decode head.
 
     Raises:
-        ValueError: If two losses share a name.
+        ValueError: If two losses share a name, or one lacks 'loss' in it.
         TypeError: If the head neither keeps ``BaseDecodeHead.loss`` nor
             offers ``loss_with_evidence``.
     """
     names = [loss.loss_name for loss in losses]
-    if len(set(names)) < len(names):
-        raise ValueError('`outlier_losses` need different values of '
-                         f'`loss_name`, got {names}')
+    check_loss_names('outlier_losses', names)
     keeps_loss = getattr(type(head), 'loss', None) is BaseDecodeHead.loss
     if names and not keeps_loss and not hasattr(head, 'loss_with_evidence'):
         raise TypeError(

@@ -100,8 +100,14 @@ def test_loss__names_every_prediction():
     [dict(type='EIMLoss', loss_name='loss_cls')]
 ])
 def test_query_losses__one_name_twice(losses):
-    with pytest.raises(ValueError, match='need different values'):
+    with pytest.raises(ValueError, match='different values .*, none of them '
+                                         'loss_mask or loss_dice or'):
         build(query_losses=losses)
+
+
+def test_query_losses__name_that_would_not_be_trained_on():
+    with pytest.raises(ValueError, match="`query_losses` must contain 'loss'"):
+        build(query_losses=[dict(type='EIMLoss', loss_name='eim')])
 
 
 def test_loss__reaches_every_parameter():

@@ -15,6 +15,7 @@ from mmseg_anomaly.models.losses import (
     IsoMaxPlusClassifier,
     MaskClassificationLoss,
 )
+from mmseg_anomaly.models.losses.rba_loss import RbALoss
 from mmseg_anomaly.models.matching import SemanticTargets
 from mmseg_anomaly.models.scorer_choice import fitting_scorers
 from mmseg_anomaly.models.scorers import build_scorers
@@ -218,6 +219,23 @@ def test_head__evidence_scale_sharpens_classes_within_s(scale):
     torch.testing.assert_close(
         head.predict_evidence(feats(), [{}, {}], None)['closeness'],
         build().eval().predict_evidence(feats(), [{}, {}], None)['closeness'])
+
+
+@pytest.mark.parametrize(('scale', 'is_content'), [(1., False), (10., True)])
+def test_rba_loss__needs_sharp_classes_to_let_rejection_pass(scale,
+                                                             is_content):
+    class_head = dict(type='IsoMaxPlusClassifier', evidence_scale=scale)
+    head = build(class_head=class_head)
+    # every query sits on "no object", right-angled to all classes
+    distances = torch.full((2, 5, 4), 2**0.5)
+    distances[..., -1] = 0
+    head.class_head.forward = lambda queries: -distances.requires_grad_()
+    _, scores = head.loss_with_evidence(feats(), samples(), None)
+    loss = RbALoss()(
+        scores, torch.ones(2, *scores.shape[2:], dtype=torch.long))
+    assert (loss == 0) == is_content
+    loss.backward()
+    assert distances.grad.isfinite().all()
 
 
 @torch.no_grad()

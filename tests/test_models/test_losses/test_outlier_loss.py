@@ -170,3 +170,20 @@ def test_forward__serves_a_stock_head_of_anomaly_labels(cfg):
     sample.gt_sem_seg.data[0, 0, 0] = 2
     with pytest.raises(ValueError, match='`target` .* 255 .void., got 2;'):
         MODELS.build(cfg)(head(feats), sample.gt_sem_seg.data)
+
+
+@pytest.mark.parametrize('config', [*LOSSES.values(), dict(type='EIMLoss')])
+@pytest.mark.parametrize('weight', [-1., float('nan'), float('inf')])
+def test_init__weight_that_rewards_or_is_no_number(config, weight):
+    with pytest.raises(ValueError, match=f'`loss_weight` of {config["type"]} '
+                                         'must be at least 0, got'):
+        MODELS.build(dict(config, loss_weight=weight))
+
+
+@pytest.mark.parametrize('options', [
+    dict(type='RbALoss', inlier_upper=float('nan')),
+    dict(type='EnergyHingeLoss', temperature=float('nan')),
+])
+def test_init__not_a_number(options):
+    with pytest.raises(ValueError, match='must be (below|positive).* nan'):
+        MODELS.build(options)

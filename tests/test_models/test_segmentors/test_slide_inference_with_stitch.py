@@ -430,6 +430,11 @@ def test_init__outlier_losses_need_different_names():
         build(ERFNET, outlier_losses=[{'type': 'MeanOutlierLogit'}] * 2)
 
 
+def test_init__outlier_loss_that_would_not_be_trained_on():
+    with pytest.raises(ValueError, match=r"contain 'loss'.*\['rba2'\]"):
+        build(ERFNET, outlier_losses=[dict(type='RbALoss', loss_name='rba2')])
+
+
 def test_init__keeps_the_parameter_names_of_the_native_segmentor():
     native = build(UPERNET, 'EncoderDecoder')
     assert set(build(UPERNET).state_dict()) == set(native.state_dict())
