@@ -45,7 +45,8 @@ class OutlierBlending:
         match_blur: Whether an object sharper than its surroundings is
             blurred.
         match_noise: Whether it gets the noise that it has less of.
-        shadow: Darkness of the shadow on the ground below, 0 (none) to 1.
+        shadow: Darkness of the shadow on the ground below, 0 (none) to 1;
+            it falls on whatever is there, protected classes included.
 
     Raises:
         ValueError: If the mode is unknown or a number out of range.
@@ -61,7 +62,7 @@ class OutlierBlending:
                  shadow: float = 0.0) -> None:
         if mode not in _MODES:
             raise ValueError(f'`mode` must be one of {_MODES}, got {mode!r}')
-        if feather_px <= 0:
+        if not feather_px > 0:  # nan is refused, too
             raise ValueError(f'`feather_px` must be positive, got '
                              f'{feather_px}')
         for name, share in (('color_match', color_match), ('shadow', shadow)):

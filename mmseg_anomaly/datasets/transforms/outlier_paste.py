@@ -19,6 +19,7 @@ from .blending import OutlierBlending
 from .placement import Placed, UniformPlacement
 
 _MAX_TRIES = 10
+_MAX_IN_VAIN = 100  # images, or broken objects, before anything works
 
 
 class PasteResult(NamedTuple):
@@ -43,7 +44,9 @@ class OutlierPaste(BaseTransform):
 
     An object that is invisible at its size, fits nowhere or cannot be read
     is replaced by another draw, at most ten times; after that it is skipped
-    and counted. A file that cannot be read is named in a warning, once.
+    and counted. A file that cannot be read is named in a warning, once; if
+    the first hundred are broken the training stops. A warning says so if the
+    first hundred images for objects got none.
 
     Required Keys:
 
@@ -86,7 +89,8 @@ class OutlierPaste(BaseTransform):
         max_scale: Largest longer side, at most 1, so that an object fits
             at any aspect ratio.
         placement: Where objects go, as a TASK_UTILS config or built;
-            anywhere unless given.
+            anywhere unless given. Its ``scene(seg_label)`` looks at an image
+            and says by ``has_place`` whether any object may go there.
         blending: How they are drawn, as a TASK_UTILS config or built; hard
             unless given.
 
@@ -129,6 +133,8 @@ class OutlierPaste(BaseTransform):
         self.placement = _build(placement, UniformPlacement)
         self.blending = _build(blending, OutlierBlending)
         self._broken: set[int] = set()
+        self._has_read = self._has_pasted = False
+        self._num_in_vain = 0
 
     def transform(self, results: dict) -> dict:
         """Paste with ``paste_probability``.
@@ -145,6 +151,7 @@ class OutlierPaste(BaseTransform):
             (results['img'], results['gt_seg_map'], results['outliers'],
              results['outliers_skipped']) = self.paste(
                  results['img'], results['gt_seg_map'], generator)
+            self._warn_of_nothing(bool(results['outliers']))
         return results
 
     def paste(self, img: np.ndarray, seg_label: np.ndarray,
@@ -163,7 +170,7 @@ class OutlierPaste(BaseTransform):
         img, seg_label, outliers = img.copy(), seg_label.copy(), []
         num_objects = int(
             generator.integers(self.min_objects, self.max_objects + 1))
-        for _ in range(num_objects):
+        for _ in range(num_objects if scene.has_place else 0):
             placed = self._draw_placed(scene, generator)
             if placed is not None:
                 self.blending.draw(img, *placed, generator)
@@ -204,19 +211,33 @@ class OutlierPaste(BaseTransform):
         so that workers that have seen different images stay alike.
         """
         try:
-            return self.source[number]
+            cutout = self.source[number]
+            self._has_read = True
+            return cutout
         except BrokenImageError as error:
             if number not in self._broken:
                 self._broken.add(number)
                 print_log(f'OutlierPaste goes on without object {number}: '
                           f'{error}', logger='current',
                           level=logging.WARNING)
-            if len(self._broken) == len(self.source):
+            num_broken = len(self._broken)
+            if num_broken == len(self.source) or (
+                    num_broken == _MAX_IN_VAIN and not self._has_read):
                 raise ValueError(
-                    f'none of the {len(self.source)} objects of '
-                    f'{self.source} can be read; the last one: {error}'
-                ) from error
+                    f'none of {num_broken} objects of {self.source} can be '
+                    f'read; the last one: {error}') from error
             return None
+
+    def _warn_of_nothing(self, has_pasted: bool) -> None:
+        """Warn once if no image of the first hundred got any object."""
+        self._has_pasted |= has_pasted
+        self._num_in_vain += 1
+        if self._num_in_vain == _MAX_IN_VAIN and not self._has_pasted:
+            print_log(
+                f'OutlierPaste found no place for any object in '
+                f'{_MAX_IN_VAIN} images and goes on without; check the '
+                f'classes and limits of {self.placement}', logger='current',
+                level=logging.WARNING)
 
 
 def _build(component: dict | object | None, default: type) -> object:

@@ -34,6 +34,7 @@ class UniformScene(NamedTuple):
     """What ``UniformPlacement`` knows of an image."""
 
     seg_label: np.ndarray  # (H, W), before anything was pasted
+    has_place: bool = True
 
 
 def uniform_placement(image_hw: tuple[int, int], object_hw: tuple[int, int],

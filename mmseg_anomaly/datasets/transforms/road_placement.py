@@ -42,6 +42,11 @@ class RoadScene:
         self.num_covered = 0
         self.bare_road = self.road.copy()  # (H, W), what no object covers
 
+    @property
+    def has_place(self) -> bool:
+        """Whether there is anything to stand on."""
+        return self.num_road > 0
+
     def cover(self, placed: Placed) -> None:
         """Note what an object covers."""
         bare = self.bare_road[placed.window()]

@@ -317,8 +317,46 @@ def test_broken_objects__leave_no_trace_in_later_draws():
 
 
 def test_source_without_a_readable_object__stops():
-    with pytest.raises(ValueError, match='none of the 2 objects .*is broken'):
+    with pytest.raises(ValueError, match='none of 2 objects .*is broken'):
         list(paste_many(objects=PartlyBroken({0, 1}, size=2)))
+
+
+def test_large_source_without_a_readable_object__stops_soon():
+    source = PartlyBroken(set(range(10_000)), size=10_000)
+    with pytest.raises(ValueError, match='none of 100 objects .*is broken'):
+        list(paste_many(objects=source))
+
+
+def test_hundred_broken_objects__do_not_stop_a_training_that_has_others():
+    transform = OutlierPaste(PartlyBroken(set(range(1, 10_000)), size=10_000))
+    assert transform._read(0) is not None
+    assert all(transform._read(number) is None for number in range(1, 200))
+
+
+def test_road_that_no_image_shows__is_told_once_and_reads_nothing(monkeypatch):
+    warnings = []
+    monkeypatch.setattr(outlier_paste, 'print_log',
+                        lambda text, **_: warnings.append(text))
+    placement = dict(type='RoadPlacement', road_classes=[7])
+    unreadable = PartlyBroken({0, 1, 2, 3})
+    for _, after in paste_many(150, objects=unreadable, placement=placement):
+        assert after['outliers'] == [] and after['outliers_skipped'] > 0
+    assert len(warnings) == 1
+    assert 'no place for any object in 100 images' in warnings[0]
+    assert 'road_classes=[7]' in warnings[0]
+
+
+def test_images_with_objects_now_and_then__bring_no_warning(monkeypatch):
+    warnings = []
+    monkeypatch.setattr(outlier_paste, 'print_log',
+                        lambda text, **_: warnings.append(text))
+    transform = OutlierPaste(OBJECTS, paste_probability=1.0, placement=dict(
+        type='RoadPlacement', road_classes=[7], min_base_cover=0.0))
+    empty, road = scene(), scene()
+    road['gt_seg_map'][:] = 7
+    for data in (road, *[empty] * 150):
+        transform(dict(data))
+    assert warnings == []
 
 
 def test_corrupt_file__does_not_stop_a_training_that_has_others(make_coco):
