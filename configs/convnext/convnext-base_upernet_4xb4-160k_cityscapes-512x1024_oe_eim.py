@@ -1,6 +1,6 @@
 _base_ = [
     './convnext-base_upernet_4xb4-160k_cityscapes-512x1024.py',
-    '../_base_/datasets/coco_outliers.py',
+    '../_base_/outlier_exposure.py',
 ]
 
 model = dict(outlier_losses=[

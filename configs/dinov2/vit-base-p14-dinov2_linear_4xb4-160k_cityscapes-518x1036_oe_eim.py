@@ -1,6 +1,6 @@
 _base_ = [
     './vit-base-p14-dinov2_linear_4xb4-160k_cityscapes-518x1036.py',
-    '../_base_/datasets/coco_outliers.py',
+    '../_base_/outlier_exposure.py',
 ]
 
 model = dict(outlier_losses=[

@@ -1,6 +1,6 @@
 _base_ = [
     './eomt_s_352x480_camvid_ft.py',
-    '../_base_/datasets/coco_outliers.py',
+    '../_base_/outlier_exposure.py',
 ]
 
 train_pipeline = [
@@ -8,3 +8,4 @@ train_pipeline = [
     *_base_.train_pipeline[3:]
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+model = dict(outlier_losses=_base_.outlier_losses)

@@ -2,7 +2,7 @@
 _base_ = [
     '../_base_/models/eomt_b_640x640_pixel-head.py',
     '../_base_/datasets/camvid_352x480.py',
-    '../_base_/datasets/coco_outliers.py',
+    '../_base_/outlier_exposure.py',
     '../_base_/schedules/pixel_head_930.py',
     '../_base_/default_runtime.py',
 ]

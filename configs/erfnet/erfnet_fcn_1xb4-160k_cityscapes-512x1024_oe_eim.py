@@ -1,6 +1,6 @@
 _base_ = [
     './erfnet_fcn_1xb4-160k_cityscapes-512x1024.py',
-    '../_base_/datasets/coco_outliers.py',
+    '../_base_/outlier_exposure.py',
 ]
 
 # A pixel head takes pasted pixels as void, so a term in `loss_decode` would

@@ -1,6 +1,6 @@
 _base_ = [
     './erfnet_fcn_1xb4-20k_camvid-352x480.py',
-    '../_base_/datasets/coco_outliers.py',
+    '../_base_/outlier_exposure.py',
 ]
 
 model = dict(outlier_losses=[
