@@ -77,6 +77,13 @@ def test_broken_image__is_left_out(load_tool, make_coco, tmp_path):
     assert len(pack) == 1 and pack.origin(0)['image'] == 'b.png'
 
 
+@pytest.mark.parametrize('option', ['--max-side', '--nproc'])
+def test_numbers_below_one__are_refused(load_tool, capsys, option):
+    with pytest.raises(SystemExit):
+        load_tool(TOOL).main(['data', '-o', 'things.pack', option, '0'])
+    assert f'{option} must be at least 1, got 0' in capsys.readouterr().err
+
+
 def test_other_suffix__is_refused(load_tool, capsys):
     with pytest.raises(SystemExit):
         load_tool(TOOL).main(['data', '-o', 'things.npz'])

@@ -77,6 +77,11 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.out.suffix != '.pack':
         parser.error(f'--out must end in .pack, got {args.out}')
+    for name in ('max_side', 'nproc'):
+        value = getattr(args, name)
+        if value is not None and value < 1:
+            parser.error(f'--{name.replace("_", "-")} must be at least 1, '
+                         f'got {value}')
     return args
 
 
