@@ -84,6 +84,7 @@ def test_manifest__counts_and_names_every_object(run):
     out = run('--min-objects', 2, '--max-objects', 2)
     manifest = json.loads((out / 'manifest.json').read_text())
     assert manifest['settings']['seed'] == 0
+    assert manifest['settings']['min_area'] == 400
     assert manifest['classes'] == list(CLASSES)
     counts = manifest['counts']
     assert (counts['images'], counts['objects']) == (3, 6)
@@ -112,13 +113,39 @@ def test_output__is_loaded_by_its_dataset(run):
     assert dataset.metainfo['classes'] == CLASSES
 
 
+def write_config(path, wrap):
+    dataset = dict(
+        type='BaseSegDataset', metainfo=dict(classes=CLASSES),
+        data_prefix=dict(img_path='images', seg_map_path='labels'),
+        data_root=str(path.parent / 'scenes'),
+        pipeline=[dict(type='Resize', scale=(8, 8))])
+    path.write_text(f'val_dataloader = {dict(dataset=wrap(dataset))}')
+    return path
+
+
+def test_several_datasets__are_refused(run, tmp_path):
+    config = write_config(tmp_path / 'config.py', lambda dataset: dict(
+        type='ConcatDataset', datasets=[dataset, dataset]))
+    with pytest.raises(ValueError, match='`val_dataloader` of .*config.py '
+                       'must hold one dataset, got .*BaseSeg.*BaseSeg'):
+        run(scenes=[config])
+
+
+def test_wrapped_scenes__are_taken_once(run, tmp_path):
+    for path in (tmp_path / 'scenes' / 'labels').rglob('*.png'):
+        cv2.imwrite(str(path), np.ones((40, 60), np.uint8))
+    config = write_config(tmp_path / 'config.py', lambda dataset: dict(
+        type='RepeatDataset', times=2, dataset=dataset))
+    out = run(scenes=[config])
+    assert len(all_files(out)) == 7
+    label = cv2.imread(str(out / 'annotations' / 'a.png'), -1)
+    assert label.shape == (40, 60)
+
+
 def test_config_scenes__use_the_chosen_dataloader(run, tmp_path):
-    config = tmp_path / 'config.py'
-    config.write_text(
-        "val_dataloader = dict(dataset=dict(type='BaseSegDataset', "
-        f"metainfo=dict(classes={CLASSES!r}), data_root='nowhere', "
-        "data_prefix=dict(img_path='images', seg_map_path='labels'), "
-        "pipeline=[dict(type='Resize', scale=(8, 8))]))")
+    config = write_config(
+        tmp_path / 'config.py',
+        lambda dataset: {**dataset, 'data_root': 'nowhere'})
     scenes = tmp_path / 'scenes'
     for path in (scenes / 'labels').rglob('*.png'):
         cv2.imwrite(str(path), np.ones((40, 60), np.uint8))
@@ -150,6 +177,31 @@ def test_folder_in_use__is_refused(run, tmp_path, capsys):
     with pytest.raises(SystemExit):
         run(name='scenes')
     assert 'is not empty' in capsys.readouterr().err
+
+
+def test_run_that_stops__leaves_no_set_and_starts_anew(run, tmp_path):
+    label = tmp_path / 'scenes' / 'labels' / 'c.png'
+    content = label.read_bytes()
+    cv2.imwrite(str(label), np.full((40, 60), 99, np.uint8))
+    with pytest.raises(ValueError, match=r'c.png holds the ids \[99\]'):
+        run()
+    assert not (tmp_path / 'out').exists()
+    (tmp_path / 'out.partial' / 'old.txt').touch()
+    label.write_bytes(content)
+    assert len(all_files(run())) == 7
+    assert not (tmp_path / 'out.partial').exists()
+
+
+def test_empty_folder__is_filled(run, tmp_path):
+    (tmp_path / 'out').mkdir()
+    assert len(all_files(run())) == 7
+
+
+def test_area_of_other_objects__is_refused(run, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        run('--objects', 'some.pack', '--min-area', 3)
+    assert ('--min-area is for objects of a COCO json, got --objects '
+            'some.pack') in capsys.readouterr().err
 
 
 def test_placement_and_blending__are_used_and_noted(run):
@@ -227,4 +279,5 @@ def test_other_source__is_taken(run, tmp_path):
     out = run('--objects', config)
     manifest = json.loads((out / 'manifest.json').read_text())
     assert manifest['objects'] == 'source.py'
+    assert manifest['settings']['min_area'] is None
     assert manifest['images'][0]['outliers'][0]['origin']['split'] == 'train'

@@ -22,6 +22,10 @@ from mmseg.registry import DATASETS
 from mmseg.utils import register_all_modules
 
 import mmseg_anomaly  # noqa: F401
+from mmseg_anomaly.datasets.outliers.provenance import (
+    find_datasets,
+    find_pastes,
+)
 from mmseg_anomaly.labels import OUTLIER_INDEX
 from mmseg_anomaly.visualization.panels import (
     class_colors,
@@ -59,24 +63,35 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--cfg-options', nargs='+', action=mmengine.DictAction,
         help='overrides of the config')
     args = parser.parse_args(argv)
+    for name in ('num_samples', 'num_shown', 'columns', 'side'):
+        if getattr(args, name) < 1:
+            parser.error(f'--{name.replace("_", "-")} must be at least 1, got '
+                         f'{getattr(args, name)}')
     if args.out is None:
         args.out = Path('work_dirs', Path(args.config).stem, 'outliers')
     return args
 
 
 def dataset_of(cfg: Config) -> ConfigDict:
-    """Return the training set, its pipeline cut behind OutlierPaste."""
-    dataset_cfg = cfg.train_dataloader.dataset
-    while 'pipeline' not in dataset_cfg and 'dataset' in dataset_cfg:
-        dataset_cfg = dataset_cfg.dataset  # within RepeatDataset and others
-    types = [step.type for step in dataset_cfg.get('pipeline', [])]
-    if 'OutlierPaste' not in types:
-        raise ValueError(
-            'the training pipeline must contain OutlierPaste, got '
-            f'{types}; choose a config that pastes, such as *_oe.py')
-    end = types.index('OutlierPaste') + 1
-    dataset_cfg.pipeline = dataset_cfg.pipeline[:end]
-    return dataset_cfg
+    """Return the training set, its pipeline cut behind OutlierPaste.
+
+    Of wrapped datasets it is the outermost of which the pipeline pastes, and
+    the first of several beside each other. A step that has OutlierPaste
+    inside of it, such as RandomApply, stays whole.
+
+    Raises:
+        ValueError: If none pastes.
+    """
+    types = []
+    for dataset_cfg in find_datasets(cfg.train_dataloader.dataset):
+        pipeline = dataset_cfg.get('pipeline', [])
+        for end, step in enumerate(pipeline, 1):
+            if find_pastes(step):
+                dataset_cfg.pipeline = pipeline[:end]
+                return dataset_cfg
+        types += [step.type for step in pipeline]
+    raise ValueError('the training pipeline must contain OutlierPaste, got '
+                     f'{types}; choose a config that pastes, such as *_oe.py')
 
 
 def draw_samples(dataset: object, num_samples: int,
@@ -86,15 +101,16 @@ def draw_samples(dataset: object, num_samples: int,
     for _ in range(num_samples):
         sample = dataset[int(np.random.randint(len(dataset)))]
         height, width = sample['img'].shape[:2]
-        counts.update(images=1, images_with_objects=bool(sample['outliers']),
-                      objects=len(sample['outliers']),
-                      skipped_objects=sample['outliers_skipped'])
-        for outlier in sample['outliers']:
+        outliers = sample.get('outliers', [])  # RandomApply may skip it
+        counts.update(images=1, images_with_objects=bool(outliers),
+                      objects=len(outliers),
+                      skipped_objects=sample.get('outliers_skipped', 0))
+        for outlier in outliers:
             left, _, right, bottom = outlier['box_xyxy']
             records.append(dict(
                 category=outlier['category'], scale=outlier['scale'],
                 foot_x=(left + right) / 2 / width, foot_y=bottom / height))
-        if sample['outliers'] and len(shown) < num_shown:
+        if outliers and len(shown) < num_shown:
             shown.append(sample)
     return records, shown, counts
 

@@ -6,7 +6,8 @@ The result, like Fishyscapes Static, has ground truth for every pixel:
     OUT/annotations/*.png   class ids, 254 on objects, 255 void
     OUT/manifest.json       settings, classes, provenance of every object
 
-``StaticAnomalyDataset`` loads it. Equal arguments give equal files. Objects
+``StaticAnomalyDataset`` loads it. Equal arguments give equal files. OUT
+appears when all is written; until then it is called ``OUT.partial``. Objects
 are those of a COCO json, of a file of coco_outliers.py, of a folder of RGBA
 images, or of a config; what a training pasted is kept out by
 ``--exclude-source``, pictures by their names and, with ``--compare-pixels``,
@@ -20,6 +21,7 @@ objects by their pixels. Scenes in a config are its ``SPLIT_dataloader``.
         --blending mode=feather color_match=0.5 --seed 0 -o data/static
 """
 import argparse
+import shutil
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,6 +39,7 @@ import mmseg_anomaly  # noqa: F401
 from mmseg_anomaly.datasets.outliers import MixedOutliers
 from mmseg_anomaly.datasets.outliers.provenance import (
     NO_FILTERS,
+    find_datasets,
     open_sources,
     without_objects_of,
 )
@@ -50,21 +53,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         description='Make an anomaly test set from labelled scenes and cut '
         'out objects')
     add_scene_arguments(parser)
-    parser.add_argument(
-        '--objects', nargs='+', required=True, metavar='PATH',
-        help='COCO instances file and its image folder, a *.pack file, a '
-        'folder of RGBA images, or a config with `source`')
-    parser.add_argument(
-        '--exclude-source', nargs='+', action='append', default=[],
-        metavar='PATH', help='objects not to use, given as for --objects or '
-        'as a config that trains with OutlierPaste; may be repeated. All of '
-        'a COCO json counts, and pictures count by their file names')
-    parser.add_argument(
-        '--compare-pixels', action='store_true',
-        help='exclude by the pixels of every object as well, which reads all '
-        'images; otherwise copies of excluded pictures under other names '
-        'pass. Copies that are scaled, compressed again or cut out '
-        'differently pass in any case')
+    add_object_arguments(parser)
     parser.add_argument(
         '--placement', nargs='+', action=mmengine.DictAction,
         help='type=RoadPlacement and its options; anywhere unless given')
@@ -72,9 +61,6 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--blending', nargs='+', action=mmengine.DictAction,
         help='options of OutlierBlending, such as mode=poisson; hard unless '
         'given')
-    parser.add_argument(
-        '--min-area', type=int, default=400,
-        help='smallest object of a COCO json in its image, in pixels')
     parser.add_argument('--min-objects', type=int, default=1)
     parser.add_argument('--max-objects', type=int, default=3)
     parser.add_argument(
@@ -84,13 +70,23 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('-o', '--out', type=Path, required=True)
     args = parser.parse_args(argv)
+    check_args(parser, args)
+    if len(args.objects) == 2 and args.min_area is None:
+        args.min_area = 400
+    return args
+
+
+def check_args(parser: argparse.ArgumentParser,
+               args: argparse.Namespace) -> None:
     if len(args.scenes) > 2:
         parser.error('--scenes takes a config or IMAGES ANNOTATIONS')
     if len(args.scenes) == 2 and args.classes is None:
         parser.error('--scenes IMAGES ANNOTATIONS needs --classes')
+    if len(args.objects) != 2 and args.min_area is not None:
+        parser.error('--min-area is for objects of a COCO json, got '
+                     f'--objects {args.objects[0]}')
     if args.out.exists() and any(args.out.iterdir()):
         parser.error(f'--out {args.out} is not empty; choose a new folder')
-    return args
 
 
 def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
@@ -115,14 +111,46 @@ def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
         '--seg-map-suffix', default='.png', help='folders only')
 
 
+def add_object_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        '--objects', nargs='+', required=True, metavar='PATH',
+        help='COCO instances file and its image folder, a *.pack file, a '
+        'folder of RGBA images, or a config with `source`')
+    parser.add_argument(
+        '--exclude-source', nargs='+', action='append', default=[],
+        metavar='PATH', help='objects not to use, given as for --objects or '
+        'as a config that trains with OutlierPaste; may be repeated. All of '
+        'a COCO json counts, and pictures count by their file names')
+    parser.add_argument(
+        '--compare-pixels', action='store_true',
+        help='exclude by the pixels of every object as well, which reads all '
+        'images; otherwise copies of excluded pictures under other names '
+        'pass. Copies that are scaled, compressed again or cut out '
+        'differently pass in any case')
+    parser.add_argument(
+        '--min-area', type=int,
+        help='smallest object of a COCO json in its image, in pixels '
+        '(default: 400)')
+
+
 def build_scenes(args: argparse.Namespace) -> BaseSegDataset:
-    """Build the scenes so that they load without any augmentation."""
+    """Build the scenes so that they load without any augmentation.
+
+    Raises:
+        ValueError: If the config has several datasets beside each other.
+    """
     if len(args.scenes) == 1:
         cfg = Config.fromfile(args.scenes[0])
         cfg.merge_from_dict(args.cfg_options or {})
-        dataset_cfg = cfg[f'{args.split}_dataloader'].dataset
-        dataset_cfg.pipeline = []
-        return DATASETS.build(dataset_cfg)
+        loader = f'{args.split}_dataloader'
+        found = [dataset for dataset in find_datasets(cfg[loader].dataset)
+                 if not {'dataset', 'datasets'} & set(dataset)]
+        if len(found) != 1:
+            raise ValueError(
+                f'`{loader}` of {args.scenes[0]} must hold one dataset, got '
+                f'{[dataset.type for dataset in found]}; choose one')
+        found[0].pipeline = []
+        return DATASETS.build(found[0])
     images, annotations = args.scenes
     dataset = BaseSegDataset(
         img_suffix=args.img_suffix,
@@ -175,7 +203,7 @@ def write_scene(name: Path, img: np.ndarray, seg_label: np.ndarray,
 
 
 def paste_scene(index: int, scenes: BaseSegDataset, load: Compose,
-                paste: OutlierPaste, args: argparse.Namespace) -> dict:
+                paste: OutlierPaste, seed: int, out: Path) -> dict:
     """Paste onto one scene and write it; return its manifest entry.
 
     A scene's objects depend on the seed and its number alone.
@@ -183,11 +211,11 @@ def paste_scene(index: int, scenes: BaseSegDataset, load: Compose,
     results = load(scenes.get_data_info(index))
     img, seg_label, outliers, num_skipped = paste.paste(
         results['img'], results['gt_seg_map'],
-        np.random.default_rng((args.seed, index)))
+        np.random.default_rng((seed, index)))
     name = Path(results['img_path']).relative_to(
         scenes.data_prefix['img_path'])
     return dict(
-        **write_scene(name, img, seg_label, args.out),
+        **write_scene(name, img, seg_label, out),
         scene=name.as_posix(),
         num_pixels=count_pixels(seg_label),
         outliers=outliers,
@@ -236,8 +264,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     }
     source, num_refused = build_source(args)
     paste = build_paste(args, source)
+    partial = args.out.with_name(f'{args.out.name}.partial')
+    shutil.rmtree(partial, ignore_errors=True)  # of a run that was stopped
     entries = [
-        paste_scene(index, scenes, load, paste, args)
+        paste_scene(index, scenes, load, paste, args.seed, partial)
         for index in mmengine.track_iter_progress(range(len(scenes)))
     ]
     counts = summarise(entries)
@@ -251,7 +281,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         classes=list(classes),
         palette=scenes.metainfo['palette'],
         images=entries)
-    mmengine.dump(manifest, args.out / MANIFEST_NAME, indent=1)
+    mmengine.dump(manifest, partial / MANIFEST_NAME, indent=1)
+    partial.replace(args.out)
     print(f'{counts["images"]} images with {counts["objects"]} objects in '
           f'{args.out}')
 

@@ -73,6 +73,14 @@ def find_pastes(cfg: object) -> list[dict]:
     return []
 
 
+def find_datasets(cfg: dict) -> Iterator[dict]:
+    """Yield a dataset's config, then those that it wraps, at any depth."""
+    yield cfg
+    wrapped = [cfg['dataset']] if 'dataset' in cfg else cfg.get('datasets', ())
+    for inner in wrapped:
+        yield from find_datasets(inner)
+
+
 def without_objects_of(source: object, others: list[object], *,
                        compare_pixels: bool = False) -> object:
     """Leave out what other sources contain, with a warning that names it.

@@ -12,6 +12,7 @@ from mmseg_anomaly.datasets.outliers import (
 )
 from mmseg_anomaly.datasets.outliers.packed import encode_cutout, write_pack
 from mmseg_anomaly.datasets.outliers.provenance import (
+    find_datasets,
     find_pastes,
     open_sources,
     without_objects_of,
@@ -187,6 +188,13 @@ def test_command_line__refuses_the_rest(tmp_path, content):
     paths = [str(path)] if content else ['a', 'b', 'c']
     with pytest.raises(ValueError, match='objects must be JSON IMAGES'):
         open_sources(paths)
+
+
+def test_datasets__are_found_from_the_outside():
+    inner, other = dict(type='A'), dict(type='B')
+    both = dict(type='Concat', datasets=[inner, other])
+    outer = dict(type='Repeat', dataset=both)
+    assert list(find_datasets(outer)) == [outer, both, inner, other]
 
 
 def test_pastes__are_found_at_any_depth():
