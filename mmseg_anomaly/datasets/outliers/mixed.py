@@ -1,5 +1,6 @@
 """Several sources in one."""
 from collections.abc import Sequence
+from numbers import Real
 
 import numpy as np
 from mmseg.registry import DATASETS
@@ -41,8 +42,9 @@ class MixedOutliers:
             raise ValueError('`sources` must be at least one source of at '
                              f'least one object, got the sizes {sizes}')
         weights = [1.0] * len(sizes) if weights is None else list(weights)
-        if (len(weights) != len(sizes) or not np.isfinite(weights).all()
-                or min(weights) < 0 or sum(weights) <= 0):
+        if (len(weights) != len(sizes)
+                or not all(isinstance(weight, Real) and 0 <= weight < np.inf
+                           for weight in weights) or sum(weights) == 0):
             raise ValueError(
                 f'`weights` must be {len(sizes)} finite numbers of at least '
                 f'0, not all 0, got {weights}')

@@ -108,35 +108,45 @@ def without_objects_of(source: object, others: list[object], *,
         return source
     with_content = compare_pixels or not all(
         _names(source, number) for number in range(len(source)))
-    owners = {key: other for other in others
-              for keys, _ in _all_keys(other, with_content) for key in keys}
-    with_content = any(key.startswith('content:') for key in owners)
-    numbers, clashes = [], set()
-    for number, (keys, is_sound) in enumerate(_all_keys(source, with_content)):
-        common = keys & owners.keys()
-        clashes |= common
-        if is_sound and not common:
-            numbers.append(number)
-    message = _describe(source, len(numbers), clashes, owners)
+    owners = {
+        key: (number, other) for other in others
+        for number, (keys, _) in enumerate(_all_keys(other, with_content))
+        for key in keys
+    }
+    numbers, clashes = _compare(source, owners)
+    message = (f'{len(numbers)} of the {len(source)} objects of {source} are '
+               f'left, {_reason(clashes)}')
     if not numbers:
         raise ValueError(message)
-    if clashes:
+    if len(numbers) < len(source):
         print_log(message, logger='current', level=logging.WARNING)
     return subset_of(source, numbers)
 
 
-def _describe(source: object, num_left: int, clashes: set[str],
-              owners: dict[str, object]) -> str:
-    """Return what is left of a source, and why not all."""
-    start = f'{num_left} of the {len(source)} objects of {source} are left'
+def _compare(source: object, owners: dict[str, tuple[int, object]]
+             ) -> tuple[list[int], dict[str, tuple[int, object]]]:
+    """Return the objects to keep, and the part of ``owners`` they met."""
+    with_content = any(key.startswith('content:') for key in owners)
+    numbers, clashes = [], {}
+    for number, (keys, is_sound) in enumerate(_all_keys(source, with_content)):
+        common = keys & owners.keys()
+        clashes |= {key: owners[key] for key in common}
+        if is_sound and not common:
+            numbers.append(number)
+    return numbers, clashes
+
+
+def _reason(clashes: dict[str, tuple[int, object]]) -> str:
+    """Return why objects are not left."""
     if not clashes:
-        return f'{start}, the others cannot be read; replace their files'
-    shown = ', '.join(f'{key} in {owners[key]}'
-                      for key in sorted(clashes)[:_NUM_SHOWN])
+        return 'since the others cannot be read; replace their files'
+    shown = ', '.join(
+        f'{key} as object {clashes[key][0]} of {clashes[key][1]}'
+        for key in sorted(clashes)[:_NUM_SHOWN])
     num_more = max(len(clashes) - _NUM_SHOWN, 0)
-    return (f'{start} that the sources to exclude do not contain: these hold '
-            f'{shown}' + f' and {num_more} more' * (num_more > 0) +
-            '; where different pictures have one name, rename one of them')
+    return (f'since the sources to exclude contain {shown}'
+            + f' and {num_more} more' * (num_more > 0)
+            + '; where different pictures have one name, rename one of them')
 
 
 def _all_keys(source: object,

@@ -49,6 +49,7 @@ def test_config__builds_and_names_origins():
     (['a', 'b'], [1], r'must be 2 finite numbers .* got \[1\]'),
     (['a', 'b'], [1, float('nan')], r'got \[1, nan\]'),
     (['a', 'b'], [float('inf'), 1], r'got \[inf, 1\]'),
+    (['a', 'b'], ['1', 1], r"got \['1', 1\]"),
     (['a', 'b'], [2, -1], r'got \[2, -1\]'),
     (['a', 'b'], [0, 0], r'got \[0, 0\]'),
 ])

@@ -78,8 +78,9 @@ def test_packed_and_unpacked__are_the_same(make_coco, tmp_path):
     # b has the name, a the noise of a picture in the pack
     source = open_coco(make_coco, 'val', 'abz')
     assert images_of(without_objects_of(source, [pack])) == ['z.png']
-    with pytest.raises(ValueError, match='0 of the 2 objects .* are left that '
-                       r'.* hold content:\w+ in PackedOutliers.* and 1 more;'):
+    with pytest.raises(ValueError, match='0 of the 2 objects .* are left, '
+                       r'.* contain content:\w+ as object \d of PackedOutliers'
+                       r'.* and 1 more;'):
         without_objects_of(train, [pack])
 
 
@@ -126,7 +127,7 @@ def test_common_names__are_named_with_their_source(make_coco, warnings):
     without_objects_of(source, [train])
     message, = warnings
     assert message.startswith('1 of the 6 objects of CocoOutliers')
-    assert 'image:b.png in CocoOutliers(ann_file=' in message
+    assert 'image:b.png as object 1 of CocoOutliers(ann_file=' in message
     assert 'train/instances.json' in message and ' and 2 more' in message
     assert 'rename one of them' in message
     with pytest.raises(ValueError, match='0 of the 5 objects .*image:a.png'):
