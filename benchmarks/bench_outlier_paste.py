@@ -1,4 +1,4 @@
-"""Time OutlierPaste: alone, and in the Cityscapes training pipeline.
+"""Time OutlierPaste: alone, and in the pipeline of eomt_b_640_oe.py.
 
 Real files are made for the run, unless given: 1024x2048 PNG scenes with
 labels, a COCO set of 640x480 JPEG images, and a packed file of its objects.
@@ -34,9 +34,7 @@ from mmseg_anomaly.datasets.outliers import CocoOutliers
 from mmseg_anomaly.datasets.outliers.packed import encode_cutout, write_pack
 from mmseg_anomaly.datasets.transforms import OutlierPaste
 
-CONFIG = (
-    Path(__file__).parents[1] / 'configs/_base_/datasets' /
-    'cityscapes_640x640.py')
+CONFIG = Path(__file__).parents[1] / 'configs/eomt_ext/eomt_b_640_oe.py'
 NUM_SCENES = 8
 NUM_OBJECT_IMAGES = 40
 MAX_PACKED = 400
@@ -149,13 +147,14 @@ def time_transforms(source_cfg: dict, scenes: list[dict],
 
 def build_pipelines(sources: dict[str, dict]) -> dict[str, Compose]:
     steps = Config.fromfile(CONFIG).train_pipeline
-    pipelines = {'without': Compose(steps)}
+    pipelines = {'without': Compose(
+        [step for step in steps if step['type'] != 'OutlierPaste'])}
     for name, source in sources.items():
         for probability in (0.5, 1.0):
-            paste = dict(type='OutlierPaste', source=source,
-                         paste_probability=probability)
+            options = dict(source=source, paste_probability=probability)
             pipelines[f'{name}, probability {probability}'] = Compose(
-                [*steps[:2], paste, *steps[2:]])
+                [{**step, **options} if step['type'] == 'OutlierPaste'
+                 else step for step in steps])
     return pipelines
 
 
