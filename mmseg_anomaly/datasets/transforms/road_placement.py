@@ -79,8 +79,8 @@ class RoadPlacement:
             perspective=True)
 
     Args:
-        road_classes: Ids to stand on.
-        protected_classes: Ids of which no object ever covers a pixel.
+        road_classes: Id or ids to stand on.
+        protected_classes: Id or ids of which no object ever covers a pixel.
         min_base_cover: Share of the base that must be on the road.
         max_road_cover: Share of the image's road that all its objects may
             cover together.
@@ -95,8 +95,8 @@ class RoadPlacement:
     """
 
     def __init__(self,
-                 road_classes: Sequence[int],
-                 protected_classes: Sequence[int] = (),
+                 road_classes: int | Sequence[int],
+                 protected_classes: int | Sequence[int] = (),
                  *,
                  min_base_cover: float = 0.8,
                  max_road_cover: float = 0.5,
@@ -105,7 +105,8 @@ class RoadPlacement:
                  min_size_px: int = 12,
                  max_tries: int = 20) -> None:
         check_tries(max_tries)
-        if not class_table(road_classes, 'road_classes').any():
+        self.road = class_table(road_classes, 'road_classes')
+        if not self.road.any():
             raise ValueError('`road_classes` must name an id to stand on')
         for name, share in (('min_base_cover', min_base_cover),
                             ('max_road_cover', max_road_cover),
@@ -116,7 +117,6 @@ class RoadPlacement:
         if horizon is not None and not perspective:
             raise ValueError('`horizon` has no effect without '
                              '`perspective=True`')
-        self.road = class_table(road_classes)
         self.protected = class_table(protected_classes)
         self.min_base_cover = min_base_cover
         self.max_road_cover = max_road_cover
