@@ -6,7 +6,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from ..models.query_masks import num_upscale_blocks
-from .layouts import OURS, check_layout
+from .layouts import OURS, unwrap
 
 StateDict = dict[str, Tensor]
 
@@ -23,8 +23,9 @@ PATCH = 'patch_embed.proj.weight'
 VIT_NAMES = ('cls_token', PATCH, 'patch_embed.proj.bias', 'norm.weight',
              'norm.bias')
 OPTIONAL_VIT_NAMES = ('reg_token', 'pos_embed')
-DEPTHS = {192: 12, 384: 12, 768: 12, 1024: 24, 1280: 32, 1536: 40, 4096: 40}
-"""Blocks of a DINOv2 or DINOv3 by its width. Source: timm 1.0.31."""
+DEPTHS = {384: 12, 768: 12, 1024: 24, 1280: 32, 1536: 40, 4096: 40}
+"""Blocks of a DINOv2 or DINOv3 by its width, but of the smallest width, which
+the quick start has with fewer. Source: timm 1.0.31."""
 
 
 class EoMTWeights(NamedTuple):
@@ -84,7 +85,7 @@ def from_ours(state_dict: StateDict,
         ValueError: If it holds something else, or lacks a block that it
             has a mask probability for.
     """
-    check_layout(state_dict, OURS, source)
+    state_dict = unwrap(state_dict, OURS, source)
     vit, head = {}, {}
     for key, value in state_dict.items():
         if key.startswith(HEAD):

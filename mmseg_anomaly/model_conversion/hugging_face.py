@@ -13,7 +13,7 @@ from torch import Tensor
 from ..models.vit_layouts import to_timm_names
 from .eomt_weights import EMPTY_WEIGHT, EoMTWeights, StateDict
 from .files import WEIGHTS, write_checkpoint
-from .layouts import HUGGING_FACE, check_layout
+from .layouts import HUGGING_FACE, unwrap
 from .original import rename, split_qkv
 from .sizes import grid_of
 
@@ -72,8 +72,8 @@ def from_hugging_face(weights: StateDict,
     Raises:
         ValueError: If the entries are no such model.
     """
-    check_layout(weights, HUGGING_FACE, source)
-    weights, carried = dict(weights), dict(carried or {})
+    weights = unwrap(weights, HUGGING_FACE, source)
+    carried = dict(carried or {})
     if EMPTY_WEIGHT in weights:
         carried[EMPTY_WEIGHT] = weights.pop(EMPTY_WEIGHT)
     head, vit = {}, {}

@@ -1,7 +1,9 @@
 """Which layout of an EoMT the names of a checkpoint are of."""
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import NamedTuple
+
+from torch import Tensor
 
 
 class Layout(NamedTuple):
@@ -22,28 +24,30 @@ OURS = Layout('EoMT of this project', 'decode_head.attn_mask_probs',
 PIXEL_HEAD = 'decode_head.semantic_head.attn_mask_probs'
 
 
-def strip_wrappers(name: str) -> str:
-    """Leave out what ``torch.compile`` and data parallel training add."""
-    return re.sub(r'^module\.|_orig_mod\.', '', name)
-
-
-def check_layout(names: Iterable[str], layout: Layout, source: str) -> None:
-    """Check that a checkpoint is named as expected.
+def unwrap(state_dict: Mapping[str, Tensor], layout: Layout,
+           source: str) -> dict[str, Tensor]:
+    """Check how a checkpoint names things, without wrappers.
 
     Args:
-        names: Of its tensors.
+        state_dict: Its tensors.
         layout: The one that is expected.
         source: What to call the checkpoint in an error.
 
+    Returns:
+        The tensors, by names without what ``torch.compile`` and data
+        parallel training add.
+
     Raises:
-        ValueError: If it is not; says what it is, if that can be told.
+        ValueError: If it is of another layout; says of which, if that can
+            be told.
     """
-    names = {strip_wrappers(name) for name in names}
-    if layout.key in names:
-        return
+    unwrapped = {re.sub(r'^module\.|_orig_mod\.', '', name): value
+                 for name, value in state_dict.items()}
+    if layout.key in unwrapped:
+        return unwrapped
     found = next((f'it is of another kind ({other.title}), for {other.tools}'
                   for other in (OURS, HUGGING_FACE, ORIGINAL)
-                  if other.key in names), f'it has no `{layout.key}`')
-    if PIXEL_HEAD in names:
+                  if other.key in unwrapped), f'it has no `{layout.key}`')
+    if PIXEL_HEAD in unwrapped:
         found = 'it has a pixel head; convert the EoMT it was trained on'
     raise ValueError(f'{source} is no {layout.title}: {found}')

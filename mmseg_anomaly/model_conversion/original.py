@@ -13,7 +13,7 @@ import torch
 
 from ..models.vit_layouts import to_timm_names
 from .eomt_weights import EMPTY_WEIGHT, EoMTWeights, StateDict
-from .layouts import ORIGINAL, check_layout, strip_wrappers
+from .layouts import ORIGINAL, unwrap
 
 NETWORK = 'network.'
 VIT = 'encoder.backbone.'
@@ -74,8 +74,7 @@ def from_original(weights: StateDict,
     Raises:
         ValueError: If the entries are no original EoMT.
     """
-    check_layout(weights, ORIGINAL, source)
-    weights = {strip_wrappers(key): value for key, value in weights.items()}
+    weights = unwrap(weights, ORIGINAL, source)
     carried = {key: weights.pop(key) for key in CARRIED if key in weights}
     vit, head = {}, {}
     for key, value in weights.items():

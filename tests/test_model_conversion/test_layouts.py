@@ -39,6 +39,16 @@ def test_check__names_the_tool_for_what_it_is(tool, given, states):
         read(states[given], source='a.pth')
 
 
+@pytest.mark.parametrize('tool', READERS)
+@pytest.mark.parametrize('prefix', ['module.', '_orig_mod.'])
+def test_wrapped_names__are_read(tool, prefix, states):
+    read, _ = READERS[tool]
+    wrapped = {prefix + key: value for key, value in states[tool].items()}
+    expected, found = read(states[tool]), read(wrapped)
+    assert found.vit.keys() == expected.vit.keys()
+    assert found.head.keys() == expected.head.keys()
+
+
 def test_check__something_else():
     for read, title in READERS.values():
         with pytest.raises(ValueError, match=f'is no {title}: it has no `'):

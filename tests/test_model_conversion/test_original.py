@@ -153,7 +153,8 @@ def test_check_complete__the_last_blocks_are_gone(width, depth, gone):
 
 
 @pytest.mark.parametrize(('width', 'depth'), [
-    (384, 12), (384, 18), (1024, 24), (16, 5), (400, 11)])
+    (384, 12), (384, 18), (1024, 24), (16, 5), (400, 11),
+    (192, 6)])  # the quick start
 def test_check_complete__depths_that_may_be_whole(width, depth):
     assert check_complete(of_width(width, depth), 'x').depth == depth
 
@@ -169,8 +170,8 @@ def test_check_complete__depth_that_is_written(make_model):
 
 
 @pytest.mark.parametrize('arch', [
-    'vit_tiny_patch16_dinov3_qkvb', 'vit_small_patch14_reg4_dinov2',
-    'vit_base_patch16_dinov3', 'vit_large_patch14_dinov2',
+    'vit_small_patch14_reg4_dinov2', 'vit_base_patch16_dinov3',
+    'vit_large_patch14_dinov2',
     'vit_huge_plus_patch16_dinov3', 'vit_giant_patch14_dinov2',
     'vit_7b_patch16_dinov3'])
 def test_depths__are_those_of_timm(arch):
