@@ -22,7 +22,7 @@ def run(load_tool, tmp_path):
                         generator.integers(2, size=shape, dtype=np.uint8))
 
     def run_tool(*arguments, paste=PASTE, wrap=lambda dataset: dataset):
-        pipeline = [dict(type='LoadImageFromFile'),
+        pipeline = [dict(type='SeedSample'), dict(type='LoadImageFromFile'),
                     dict(type='LoadCheckedAnnotations', num_classes=2)]
         if paste:
             pipeline.append(paste)
@@ -73,7 +73,7 @@ def test_browsing__counts_and_shows(run, options):
 
 def test_nothing_pasted__leaves_counts_only(run):
     out = run('--cfg-options',
-              'train_dataloader.dataset.pipeline.2.paste_probability=0')
+              'train_dataloader.dataset.pipeline.3.paste_probability=0')
     assert [path.name for path in out.iterdir()] == ['statistics.json']
 
 

@@ -26,6 +26,7 @@ from mmseg_anomaly.datasets.outliers.provenance import (
     find_datasets,
     find_pastes,
 )
+from mmseg_anomaly.datasets.samplers import SeededIndex
 from mmseg_anomaly.labels import OUTLIER_INDEX
 from mmseg_anomaly.visualization.panels import (
     class_colors,
@@ -94,12 +95,14 @@ def dataset_of(cfg: Config) -> ConfigDict:
                      f'{types}; choose a config that pastes, such as *_oe.py')
 
 
-def draw_samples(dataset: object, num_samples: int,
-                 num_shown: int) -> tuple[list[dict], list[dict], Counter]:
+def draw_samples(dataset: object, num_samples: int, num_shown: int,
+                 seed: int) -> tuple[list[dict], list[dict], Counter]:
     """Return records of all objects, samples to show, and counts."""
     records, shown, counts = [], [], Counter()
-    for _ in range(num_samples):
-        sample = dataset[int(np.random.randint(len(dataset)))]
+    numbers = np.random.default_rng(seed).integers(
+        len(dataset), size=num_samples)
+    for row, number in enumerate(numbers.tolist()):
+        sample = dataset[SeededIndex(number, (seed, row))]
         height, width = sample['img'].shape[:2]
         outliers = sample.get('outliers', [])  # RandomApply may skip it
         counts.update(images=1, images_with_objects=bool(outliers),
@@ -171,7 +174,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     dataset = DATASETS.build(dataset_of(cfg))
     np.random.seed(args.seed)
     records, shown, counts = draw_samples(
-        dataset, args.num_samples, args.num_shown)
+        dataset, args.num_samples, args.num_shown, args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
     categories = Counter(record['category'] for record in records)
     mmengine.dump(
