@@ -15,4 +15,5 @@ outlier_paste = dict(
     min_scale=0.1,  # longer side of an object / shorter side of the image
     max_scale=0.3,
     blending=dict(type='OutlierBlending', mode='feather', color_match=0.5))
-outlier_losses = [dict(type='RbALoss')]  # its bounds are made for EoMT
+# bounds made for EoMT: other heads, and frozen ones, paste only
+outlier_losses = [dict(type='RbALoss')]

@@ -122,7 +122,7 @@ def read_head(path: str | Path) -> dict[str, Any]:
     state_dict, meta = load_from_local(path, map_location='cpu'), {}
     if path.suffix == '.safetensors':
         meta = metadata_of(path)
-    if 'base_sha256' not in meta:
+    if not {'base_name', 'base_sha256'} <= meta.keys():
         raise ValueError(f'`{path.name}` is no pixel head alone; '
                          'tools/misc/extract_head.py writes one, a '
                          '.safetensors file')

@@ -40,7 +40,7 @@ def loaded_file(meta: dict) -> str:
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
-    check_head_name(args.out)
+    args.out = check_head_name(args.out)
     checkpoint = load_from_local(args.checkpoint, map_location='cpu')
     tensors = tensors_of(checkpoint, f'`{args.checkpoint}`')
     name = args.base_name or loaded_file(checkpoint.get('meta', {}))

@@ -225,4 +225,3 @@ def _read_runs(counts: object) -> list[int] | None:
             runs.append(value + (runs[-2] if len(runs) > 2 else 0))
             value = shift = 0
     return None if shift else runs
-

@@ -234,9 +234,9 @@ class OutlierPaste(BaseTransform):
         self._num_in_vain += 1
         if self._num_in_vain == _MAX_IN_VAIN and not self._has_pasted:
             print_log(
-                f'OutlierPaste found no place for any object in '
-                f'{_MAX_IN_VAIN} images and goes on without; check the '
-                f'classes and limits of {self.placement}', logger='current',
+                f'OutlierPaste pasted no object in {_MAX_IN_VAIN} images and '
+                f'goes on without; check the classes and limits of '
+                f'{self.placement}', logger='current',
                 level=logging.WARNING)
 
 

@@ -42,9 +42,9 @@ class SeedSample(BaseTransform):
         elif not self._has_warned:
             self._has_warned = True
             print_log(
-                'SeedSample: samples carry no seed, so random choices depend '
-                'on the number of workers; in training use '
-                "sampler=dict(type='SeededInfiniteSampler')",
+                'SeedSample: a sample carries no seed (another sampler than '
+                'SeededInfiniteSampler, or a wrapper that drops it), so its '
+                'random choices depend on the number of workers',
                 logger='current', level=logging.WARNING)
         return results
 

@@ -342,7 +342,7 @@ def test_road_that_no_image_shows__is_told_once_and_reads_nothing(monkeypatch):
     for _, after in paste_many(150, objects=unreadable, placement=placement):
         assert after['outliers'] == [] and after['outliers_skipped'] > 0
     assert len(warnings) == 1
-    assert 'no place for any object in 100 images' in warnings[0]
+    assert 'pasted no object in 100 images' in warnings[0]
     assert 'road_classes=[7]' in warnings[0]
 
 
