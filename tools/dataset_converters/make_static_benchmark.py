@@ -119,8 +119,10 @@ def add_object_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--exclude-source', nargs='+', action='append', default=[],
         metavar='PATH', help='objects not to use, given as for --objects or '
-        'as a config that trains with OutlierPaste; may be repeated. All of '
-        'a COCO json counts, and pictures count by their file names')
+        'as a config that trains with OutlierPaste; may be repeated. '
+        'Objects of a COCO json that its filters would leave out count, too, '
+        'so all its pictures must be there; pictures count by their file '
+        'names, packed objects also by their pixels')
     parser.add_argument(
         '--compare-pixels', action='store_true',
         help='exclude by the pixels of every object as well, which reads all '
