@@ -1,5 +1,6 @@
 # The quick start: a small EoMT learns the generated road world from nothing,
-# on two CPU cores. Outlier exposure and EIM as in the full-size configs.
+# on two CPU cores. RbA and EIM as in the full-size configs; objects are pasted
+# hard, as the drawn scenes of the test hold them.
 _base_ = [
     '../_base_/models/eomt_b_640x640.py',
     '../_base_/datasets/synthetic_roads.py',
@@ -25,10 +26,11 @@ model = dict(
             dict(type='EIMLoss', temperature=1.0, loss_weight=0.1)
         ],
         **vit),
+    outlier_losses=[dict(type='RbALoss')],
     test_cfg=dict(
         crop_size=vit['img_size'],
         # first what ranks best after so short a training
-        scorer=['msp', 'softmax_msp', 'max_logit', 'entropy', 'energy',
+        scorer=['energy', 'msp', 'softmax_msp', 'max_logit', 'entropy',
                 'rba']))
 
 train_pipeline = [

@@ -7,6 +7,7 @@ model = dict(
         _delete_=True,
         type='PixelAnomalyHead',
         semantic_head=_base_.model.decode_head),
+    outlier_losses=[],
     test_cfg=dict(
         scorer=['pixel_head', 'rba', 'msp', 'softmax_msp', 'max_logit',
                 'entropy', 'energy']))
