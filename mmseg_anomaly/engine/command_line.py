@@ -5,7 +5,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 from mmseg.registry import RUNNERS
@@ -110,8 +110,11 @@ def enable_heatmaps(cfg: Config, output_dir: str, method: str) -> None:
     cfg.test_evaluator = [*evaluators, dict(type='Float16AnomalyMetric')]
 
 
-def check_thresholds(cfg: Config) -> None:
+def check_thresholds(cfg: Config) -> list[ConfigDict]:
     """Check that threshold files of metrics are for the model.
+
+    Returns:
+        The metrics that read one.
 
     Raises:
         ValueError: If one was chosen for another checkpoint or pixel head.
@@ -119,10 +122,12 @@ def check_thresholds(cfg: Config) -> None:
     evaluators = cfg.get('test_evaluator') or ()
     if isinstance(evaluators, dict):
         evaluators = [evaluators]
-    for evaluator in evaluators:
-        threshold = evaluator.get('threshold')
-        if isinstance(threshold, str) and threshold != 'best_f1':
-            read_threshold(threshold, cfg.load_from, attached_head(cfg))
+    reading = [evaluator for evaluator in evaluators
+               if isinstance(evaluator.get('threshold'), str)
+               and evaluator.threshold != 'best_f1']
+    for evaluator in reading:
+        read_threshold(evaluator.threshold, cfg.load_from, attached_head(cfg))
+    return reading
 
 
 def warn_of_rounding(metrics: Mapping[str, float]) -> None:

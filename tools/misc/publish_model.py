@@ -82,16 +82,10 @@ def settle_thresholds(cfg: Config, checkpoint: str) -> None:
         ValueError: If one was chosen for another checkpoint or pixel head.
     """
     cfg.load_from = checkpoint
-    command_line.check_thresholds(cfg)
-    evaluators = cfg.get('test_evaluator') or ()
-    if isinstance(evaluators, dict):
-        evaluators = [evaluators]
-    for evaluator in evaluators:
-        threshold = evaluator.get('threshold')
-        if isinstance(threshold, str) and threshold != 'best_f1':
-            metric = METRICS.build(evaluator)
-            evaluator.threshold = metric.threshold
-            evaluator.scorers = list(metric.scorers)
+    for evaluator in command_line.check_thresholds(cfg):
+        metric = METRICS.build(evaluator)
+        evaluator.threshold = metric.threshold
+        evaluator.scorers = list(metric.scorers)
 
 
 def write_model(cfg: Config, checkpoint: str, out: Path) -> None:
