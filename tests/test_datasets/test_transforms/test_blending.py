@@ -126,6 +126,7 @@ def test_config__builds_and_prints():
 @pytest.mark.parametrize(('options', 'message'), [
     (dict(mode='soft'), "`mode` must be one of .* got 'soft'"),
     (dict(feather_px=0), '`feather_px` must be positive, got 0'),
+    (dict(feather_px=float('nan')), '`feather_px` must be positive, got nan'),
     (dict(color_match=1.5), '`color_match` must be .* got 1.5'),
     (dict(shadow=-1), '`shadow` must be .* got -1'),
 ])
