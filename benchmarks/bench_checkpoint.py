@@ -27,7 +27,7 @@ from mmseg_anomaly.engine.checkpoint import (
 )
 from mmseg_anomaly.models.backbones import EoMTViT
 from mmseg_anomaly.models.decode_heads import EoMTDecodeHead
-from mmseg_anomaly.models.vit import build_vit
+from mmseg_anomaly.models.eomt.vit import build_vit
 
 MODELS = {
     's': dict(arch='vit_small_patch14_reg4_dinov2', img_size=(640, 640)),

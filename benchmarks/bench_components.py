@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
-from mmseg_anomaly.evaluation.components import (
+from mmseg_anomaly.evaluation.objects import (
     TRACKS,
     ComponentMatches,
     MinSizes,

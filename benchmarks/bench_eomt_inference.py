@@ -18,7 +18,7 @@ from torch import Tensor
 
 from mmseg_anomaly.models.backbones import EoMTViT
 from mmseg_anomaly.models.decode_heads import EoMTDecodeHead
-from mmseg_anomaly.models.evidence import Prediction, semantic_evidence
+from mmseg_anomaly.models.scoring.evidence import Prediction, semantic_evidence
 
 ANNEALED = 'annealed, fp32'
 MASKED = 'masked everywhere, fp32'

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from mmseg_anomaly.models.backbones import EoMTViT
 from mmseg_anomaly.models.decode_heads import EoMTDecodeHead
-from mmseg_anomaly.models.evidence import Prediction
+from mmseg_anomaly.models.scoring.evidence import Prediction
 
 MODELS = {
     's': ('vit_small_patch14_dinov2', (352, 480), 4, 11),

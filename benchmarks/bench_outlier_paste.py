@@ -32,7 +32,7 @@ from mmseg.utils import register_all_modules
 
 from mmseg_anomaly.datasets.outliers import CocoOutliers
 from mmseg_anomaly.datasets.outliers.packed import encode_cutout, write_pack
-from mmseg_anomaly.datasets.transforms import OutlierPaste
+from mmseg_anomaly.datasets.paste import OutlierPaste
 
 CONFIG = Path(__file__).parents[1] / 'configs/eomt_ext/eomt_b_640_oe.py'
 NUM_SCENES = 8

@@ -26,7 +26,7 @@ from mmseg_anomaly.models.decode_heads import (
     EoMTDecodeHead,
     PixelAnomalyHead,
 )
-from mmseg_anomaly.models.pixel_mlp import PixelMLP
+from mmseg_anomaly.models.decode_heads.pixel_mlp import PixelMLP
 
 LITERAL = 'forward, literal'
 OURS = 'forward, ours'

@@ -16,8 +16,8 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from torch import nn
 
-from mmseg_anomaly.models.scorer_choice import fitting_scorers
-from mmseg_anomaly.models.scorers import build_scorers
+from mmseg_anomaly.models.scoring.scorer_choice import fitting_scorers
+from mmseg_anomaly.models.scoring.scorers import build_scorers
 
 ONE = 'one scorer'
 ALL = 'all scorers'

@@ -9,7 +9,7 @@ from mmseg.registry import DATASETS, METRICS, RUNNERS
 from mmseg.visualization import SegLocalVisualizer
 from PIL import Image
 
-from mmseg_anomaly.datasets.benchmarks import BENCHMARKS
+from mmseg_anomaly.datasets.benchmarks.catalog import BENCHMARKS
 
 FOLDER = Path(__file__).resolve().parents[1] / 'configs' / 'benchmarks'
 NAMES = sorted(path.stem for path in FOLDER.glob('*.py'))

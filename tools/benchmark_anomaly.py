@@ -16,7 +16,24 @@ from mmengine.logging import print_log
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 
-from mmseg_anomaly.benchmarking import (
+from mmseg_anomaly.datasets.benchmarks.catalog import (
+    find_benchmarks,
+    get_benchmark,
+)
+from mmseg_anomaly.engine import command_line
+from mmseg_anomaly.engine.head_checkpoint import attached_head
+from mmseg_anomaly.evaluation.operating_point import (
+    read_threshold,
+    sha256_of,
+)
+from mmseg_anomaly.evaluation.pixels.pixel_counts import PROTOCOLS
+from mmseg_anomaly.models.scoring.scorer_choice import (
+    fitting_scorers,
+    formula,
+    parse_scorer,
+    scorer_name,
+)
+from mmseg_anomaly.reporting import (
     FinishedRun,
     Report,
     changed_settings,
@@ -24,27 +41,13 @@ from mmseg_anomaly.benchmarking import (
     save_run,
     write_report,
 )
-from mmseg_anomaly.benchmarking.provenance import (
+from mmseg_anomaly.reporting.provenance import (
     digest,
     head_facts,
     versions,
 )
-from mmseg_anomaly.benchmarking.report import markdown_text
-from mmseg_anomaly.benchmarking.runs import SUMMARY_NAME, discard_run
-from mmseg_anomaly.datasets.benchmarks import find_benchmarks, get_benchmark
-from mmseg_anomaly.engine import command_line
-from mmseg_anomaly.engine.head_checkpoint import attached_head
-from mmseg_anomaly.evaluation.operating_point import (
-    read_threshold,
-    sha256_of,
-)
-from mmseg_anomaly.evaluation.scorer_tally import PROTOCOLS
-from mmseg_anomaly.models.scorer_choice import (
-    fitting_scorers,
-    formula,
-    parse_scorer,
-    scorer_name,
-)
+from mmseg_anomaly.reporting.report import markdown_text
+from mmseg_anomaly.reporting.runs import SUMMARY_NAME, discard_run
 
 
 def parse_args() -> argparse.Namespace:

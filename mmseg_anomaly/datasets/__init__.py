@@ -1,16 +1,17 @@
 """Datasets, what can be pasted onto them, and transforms."""
-from . import outliers, transforms
-from .camvid import CamVidDataset
-from .fishyscapes import (
+from . import outliers, paste, transforms
+from .benchmarks import (
     FishyscapesLostAndFoundDataset,
     FishyscapesStaticDataset,
+    LostAndFoundDataset,
+    RoadAnomaly21Dataset,
+    RoadAnomalyDataset,
+    RoadObstacle21Dataset,
+    StaticAnomalyDataset,
+    StreetHazardsDataset,
 )
-from .lost_and_found import LostAndFoundDataset
-from .road_anomaly import RoadAnomalyDataset
+from .camvid import CamVidDataset
 from .samplers import SeededInfiniteSampler
-from .smiyc import RoadAnomaly21Dataset, RoadObstacle21Dataset
-from .static_anomaly import StaticAnomalyDataset
-from .street_hazards import StreetHazardsDataset
 from .synthetic_roads import SyntheticRoadsDataset
 
 __all__ = [
@@ -18,5 +19,5 @@ __all__ = [
     'FishyscapesStaticDataset', 'LostAndFoundDataset', 'RoadAnomaly21Dataset',
     'RoadAnomalyDataset', 'RoadObstacle21Dataset', 'SeededInfiniteSampler',
     'StaticAnomalyDataset', 'StreetHazardsDataset', 'SyntheticRoadsDataset',
-    'outliers', 'transforms'
+    'outliers', 'paste', 'transforms'
 ]

@@ -1,13 +1,13 @@
 """Metrics."""
-from .anomaly_metric import AnomalyMetric
-from .component_metric import ComponentMetric
-from .components import ComponentMetrics, component_metrics, match_components
-from .float16_metric import Float16AnomalyMetric
-from .ranking_curves import RankingCurves, ranking_curves
-from .ranking_metrics import RankingMetrics, rank_pixels
-from .score_histogram import ScoreCounts, ScoreHistogram
-from .semantic_iou_metric import SemanticIoUMetric
-from .threshold_metric import ThresholdMetric
+from .metrics.anomaly_metric import AnomalyMetric
+from .metrics.component_metric import ComponentMetric
+from .metrics.float16_metric import Float16AnomalyMetric
+from .metrics.semantic_iou_metric import SemanticIoUMetric
+from .metrics.threshold_metric import ThresholdMetric
+from .objects import ComponentMetrics, component_metrics, match_components
+from .pixels.ranking import RankingMetrics, rank_pixels
+from .pixels.ranking_curves import RankingCurves, ranking_curves
+from .pixels.score_histogram import ScoreCounts, ScoreHistogram
 
 __all__ = [
     'AnomalyMetric', 'ComponentMetric', 'ComponentMetrics',

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from .ranking_curves import threshold_scores
-from .score_histogram import ScoreCounts
+from .pixels.ranking_curves import threshold_scores
+from .pixels.score_histogram import ScoreCounts
 
 _HASH_CHUNK = 1 << 22
 _KEY_OF_INFINITY = (1 << 32) - (1 << 23)

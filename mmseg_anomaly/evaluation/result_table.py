@@ -3,9 +3,9 @@ from collections.abc import Sequence
 
 from prettytable import PrettyTable
 
-from .components import ComponentMetrics
-from .ranking_metrics import METRIC_NAMES
-from .summary import ScorerReport
+from .objects import ComponentMetrics
+from .pixels.ranking import METRIC_NAMES
+from .reports import ScorerReport
 
 
 def ranking_table(reports: Sequence[tuple[str, ScorerReport]]) -> str:

@@ -8,8 +8,8 @@ Source: https://github.com/tue-mps/eomt (MIT), training/lightning_module.py,
 """
 import torch
 
-from ..models.vit_layouts import match_biases
-from ..models.vit_weights import fold_class_position, resample
+from ..models.eomt.vit_layouts import match_biases
+from ..models.eomt.vit_weights import fold_class_position, resample
 from .eomt_weights import EoMTWeights, StateDict
 from .report import Say
 from .sizes import grid_of

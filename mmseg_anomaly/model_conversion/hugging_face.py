@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..models.vit_layouts import to_timm_names
+from ..models.eomt.vit_layouts import to_timm_names
 from .eomt_weights import EMPTY_WEIGHT, EoMTWeights, StateDict
 from .files import WEIGHTS, write_checkpoint
 from .layouts import HUGGING_FACE, unwrap

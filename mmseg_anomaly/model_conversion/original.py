@@ -11,7 +11,7 @@ import re
 
 import torch
 
-from ..models.vit_layouts import to_timm_names
+from ..models.eomt.vit_layouts import to_timm_names
 from .eomt_weights import EMPTY_WEIGHT, EoMTWeights, StateDict
 from .layouts import ORIGINAL, unwrap
 

@@ -1,2 +1,2 @@
 """Models, scorers and losses."""
-from . import backbones, decode_heads, losses, scorers, segmentors  # noqa: F401
+from . import backbones, decode_heads, losses, scoring, segmentors  # noqa: F401

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from mmseg_anomaly.models.scorer_choice import FORMULAS
+from mmseg_anomaly.models.scoring.scorer_choice import FORMULAS
 
 DOCS = Path(__file__).resolve().parents[2] / 'docs' / 'benchmarking.md'
 

@@ -6,8 +6,8 @@ from timm.layers import SwiGLUPacked
 from timm.models.eva import Eva
 from timm.models.vision_transformer import VisionTransformer
 
-from mmseg_anomaly.models.vit import build_vit, materialize
-from mmseg_anomaly.models.vit_weights import load_vit_weights
+from mmseg_anomaly.models.eomt.vit import build_vit, materialize
+from mmseg_anomaly.models.eomt.vit_weights import load_vit_weights
 
 ARCH = dict(embed_dim=24, depth=2, num_heads=2, mlp_ratio=4, init_values=0.5)
 REG_ARCH = dict(ARCH, reg_tokens=2, no_embed_class=True)

@@ -7,7 +7,7 @@ from timm.models.eva import Eva
 
 from mmseg_anomaly.models.backbones import EoMTViT
 from mmseg_anomaly.models.decode_heads import EoMTDecodeHead
-from mmseg_anomaly.models.vit_weights import load_vit_weights
+from mmseg_anomaly.models.eomt.vit_weights import load_vit_weights
 
 ARCH = dict(
     embed_dim=32, depth=4, num_heads=2, num_reg_tokens=2, init_values=0.5,
@@ -189,7 +189,7 @@ def without_biases(weights):
 
 def test_load__zero_biases_come_and_go(tmp_path, monkeypatch):
     said = []
-    monkeypatch.setattr('mmseg_anomaly.models.vit_weights.print_log',
+    monkeypatch.setattr('mmseg_anomaly.models.eomt.vit_weights.print_log',
                         lambda text, **_: said.append(text))
     weights = {k: torch.zeros_like(v) if k.endswith(('q_bias', 'v_bias'))
                else v for k, v in whole_vit().state_dict().items()}

@@ -8,8 +8,8 @@ from torch import nn
 
 from mmseg_anomaly.models.backbones import EoMTViT
 from mmseg_anomaly.models.decode_heads import EoMTDecodeHead
-from mmseg_anomaly.models.evidence import semantic_evidence
-from mmseg_anomaly.models.vit_weights import read_weights
+from mmseg_anomaly.models.eomt.vit_weights import read_weights
+from mmseg_anomaly.models.scoring.evidence import semantic_evidence
 
 NUM_CLASSES = 11
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mmseg_anomaly.engine import load_from_local
-from mmseg_anomaly.models.vit import build_vit, materialize
+from mmseg_anomaly.models.eomt.vit import build_vit, materialize
 
 
 def logged_steps(work_dir: Path) -> list[dict]:

@@ -10,17 +10,17 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.logging import print_log
 
-from mmseg_anomaly.benchmarking.provenance import (
-    VOID_POLICY,
-    head_facts,
-    versions,
-)
 from mmseg_anomaly.engine import command_line
 from mmseg_anomaly.evaluation.operating_point import (
     sha256_of,
     threshold_path,
 )
-from mmseg_anomaly.models.scorer_choice import formula, parse_scorer
+from mmseg_anomaly.models.scoring.scorer_choice import formula, parse_scorer
+from mmseg_anomaly.reporting.provenance import (
+    VOID_POLICY,
+    head_facts,
+    versions,
+)
 
 
 def parse_args() -> argparse.Namespace:

@@ -22,7 +22,7 @@ from mmseg.utils import register_all_modules
 from prettytable import PrettyTable
 
 import mmseg_anomaly  # noqa: F401
-from mmseg_anomaly.datasets.anomaly_dataset import AnomalyDataset
+from mmseg_anomaly.datasets.benchmarks.anomaly_dataset import AnomalyDataset
 from mmseg_anomaly.datasets.frame_audit import (
     FrameAudit,
     audit_frame,

@@ -18,7 +18,7 @@ import cv2
 import mmengine
 import numpy as np
 
-from mmseg_anomaly.datasets.fishyscapes import (
+from mmseg_anomaly.datasets.benchmarks.fishyscapes import (
     VERSION_FILE,
     VERSIONS,
     checksum,

@@ -36,6 +36,7 @@ from mmseg.registry import DATASETS
 from mmseg.utils import register_all_modules
 
 import mmseg_anomaly  # noqa: F401
+from mmseg_anomaly.datasets.benchmarks.static_anomaly import MANIFEST_NAME
 from mmseg_anomaly.datasets.outliers import MixedOutliers
 from mmseg_anomaly.datasets.outliers.provenance import (
     NO_FILTERS,
@@ -43,8 +44,7 @@ from mmseg_anomaly.datasets.outliers.provenance import (
     open_sources,
     without_objects_of,
 )
-from mmseg_anomaly.datasets.static_anomaly import MANIFEST_NAME
-from mmseg_anomaly.datasets.transforms import OutlierPaste
+from mmseg_anomaly.datasets.paste import OutlierPaste
 from mmseg_anomaly.labels import IGNORE_INDEX, OUTLIER_INDEX
 
 

@@ -22,11 +22,6 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 from mmseg.registry import METRICS
 
-from mmseg_anomaly.benchmarking.provenance import (
-    VOID_POLICY,
-    versions,
-    write_json,
-)
 from mmseg_anomaly.engine import command_line
 from mmseg_anomaly.engine.head_checkpoint import attach_head, read_head
 from mmseg_anomaly.evaluation.operating_point import sha256_of
@@ -35,7 +30,12 @@ from mmseg_anomaly.model_conversion.files import (
     read_checkpoint,
     write_checkpoint,
 )
-from mmseg_anomaly.models.scorer_choice import formula, scorer_name
+from mmseg_anomaly.models.scoring.scorer_choice import formula, scorer_name
+from mmseg_anomaly.reporting.provenance import (
+    VOID_POLICY,
+    versions,
+    write_json,
+)
 
 CONFIG, WEIGHTS = 'config.py', 'model.safetensors'
 COUNTS = ('num_images', 'num_normal_images', 'num_pixels', 'num_positives',

@@ -27,7 +27,7 @@ from mmseg_anomaly.model_conversion.command_line import (
     summarise,
 )
 from mmseg_anomaly.model_conversion.report import say
-from mmseg_anomaly.models.vit_layouts import to_timm_names
+from mmseg_anomaly.models.eomt.vit_layouts import to_timm_names
 
 
 def convert(weights: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ from mmseg.registry import MODELS
 from timm.layers import resample_abs_pos_embed
 from torch import Tensor, nn
 
-from ..vit import (
+from ..eomt.vit import (
     Arch,
     build_vit,
     freeze,
@@ -18,7 +18,7 @@ from ..vit import (
     run_block,
     split_depth,
 )
-from ..vit_weights import load_vit_weights
+from ..eomt.vit_weights import load_vit_weights
 
 
 @MODELS.register_module()

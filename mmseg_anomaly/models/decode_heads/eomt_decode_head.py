@@ -11,17 +11,17 @@ from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
 from ...labels import split_outliers
-from ..evidence import Prediction, semantic_evidence
-from ..losses.checks import check_loss_names
-from ..query_masks import (
+from ..eomt.joint_blocks import JointBlocks
+from ..eomt.query_masks import (
     make_mask_head,
     make_upscaling,
     multiply_masks,
     patch_map_of,
     query_attention_mask,
 )
-from ..vit import Arch, run_block
-from .joint_blocks import JointBlocks
+from ..eomt.vit import Arch, run_block
+from ..losses.checks import check_loss_names
+from ..scoring.evidence import Prediction, semantic_evidence
 
 
 @MODELS.register_module()

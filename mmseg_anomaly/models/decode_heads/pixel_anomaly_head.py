@@ -12,11 +12,11 @@ from mmseg.structures import SegDataSample
 from torch import Tensor
 
 from ...labels import split_outliers
-from ..evidence import Prediction, semantic_evidence
+from ..eomt.vit import freeze
 from ..losses.anomaly_bce import anomaly_bce
-from ..pixel_mlp import PixelMLP
-from ..pixel_statistics import NUM_STATISTICS, pixel_statistics
-from ..vit import freeze
+from ..scoring.evidence import Prediction, semantic_evidence
+from .pixel_mlp import PixelMLP
+from .pixel_statistics import NUM_STATISTICS, pixel_statistics
 
 _BASE = 'semantic_head.'
 

@@ -3,7 +3,7 @@ import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from ..scorers import energy
+from ..scoring.scorers import energy
 from .checks import check_temperature
 from .outlier_loss import OutlierLoss
 

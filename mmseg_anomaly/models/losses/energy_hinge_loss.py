@@ -2,7 +2,7 @@
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from ..scorers import energy
+from ..scoring.scorers import energy
 from .checks import check_bounds, check_temperature
 from .outlier_loss import OutlierLoss, squared_hinges
 

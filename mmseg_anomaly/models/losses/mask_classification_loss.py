@@ -13,7 +13,7 @@ from mmengine.dist import all_reduce
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from ..matching import (
+from ..eomt.matching import (
     MaskTargets,
     SemanticTargets,
     assign,

@@ -2,7 +2,7 @@
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from ..scorers import rba
+from ..scoring.scorers import rba
 from .checks import check_bounds
 from .outlier_loss import OutlierLoss, squared_hinges
 

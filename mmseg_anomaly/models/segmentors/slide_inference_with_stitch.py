@@ -19,9 +19,10 @@ from mmseg.utils import (
 )
 from torch import Tensor, nn
 
-from ..scorers import build_scorers
-from ..windows import stitch_windows
-from .original_size import to_original
+from ..inference.original_size import to_original
+from ..inference.window_settings import WindowSettings
+from ..inference.windows import stitch_windows
+from ..scoring.scorers import build_scorers
 from .outlier_training import (
     check_outlier_losses,
     decode_losses,
@@ -29,7 +30,6 @@ from .outlier_training import (
     samples_for,
     split_samples,
 )
-from .window_settings import WindowSettings
 
 
 @MODELS.register_module()

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from mmseg_anomaly.models.backbones import EoMTViT
 from mmseg_anomaly.models.decode_heads import EoMTDecodeHead
-from mmseg_anomaly.models.evidence import semantic_evidence
+from mmseg_anomaly.models.scoring.evidence import semantic_evidence
 
 ARCH = dict(embed_dim=12, depth=3, num_heads=3, init_values=0.5)
 

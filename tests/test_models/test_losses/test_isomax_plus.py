@@ -9,16 +9,16 @@ from torch import nn
 from torch.nn import functional as F
 
 from mmseg_anomaly.models.decode_heads import EoMTDecodeHead
-from mmseg_anomaly.models.evidence import Prediction, semantic_evidence
+from mmseg_anomaly.models.eomt.matching import SemanticTargets
 from mmseg_anomaly.models.losses import (
     EIMLoss,
     IsoMaxPlusClassifier,
     MaskClassificationLoss,
 )
 from mmseg_anomaly.models.losses.rba_loss import RbALoss
-from mmseg_anomaly.models.matching import SemanticTargets
-from mmseg_anomaly.models.scorer_choice import fitting_scorers
-from mmseg_anomaly.models.scorers import build_scorers
+from mmseg_anomaly.models.scoring.evidence import Prediction, semantic_evidence
+from mmseg_anomaly.models.scoring.scorer_choice import fitting_scorers
+from mmseg_anomaly.models.scoring.scorers import build_scorers
 
 
 def classifier(prototypes, **kwargs):

@@ -11,12 +11,12 @@ import torch.distributed as dist
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from mmseg_anomaly.models.losses.mask_classification_loss import (
-    MaskClassificationLoss,
-)
-from mmseg_anomaly.models.matching import (
+from mmseg_anomaly.models.eomt.matching import (
     InstanceTargets,
     assign,
+)
+from mmseg_anomaly.models.losses.mask_classification_loss import (
+    MaskClassificationLoss,
 )
 
 CASES = ('semantic', 'single_target', 'more_targets_than_queries',

@@ -1,0 +1,264 @@
+"""What the anomaly benchmarks share: layouts, label maps, expected lengths."""
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from mmengine.logging import print_log
+from mmseg.datasets import BaseSegDataset
+
+from mmseg_anomaly.labels import IGNORE_INDEX, KNOWN_INDEX, OUTLIER_INDEX
+
+from ..image_check import check_image
+from ..transforms.loading import read_label
+from .layouts import Frame, Layout, Split, list_frames
+
+_BASE_ARGUMENTS = {'indices', 'test_mode', 'lazy_init', 'serialize_data'}
+
+
+class AnomalyDataset(BaseSegDataset):
+    """Images whose labels tell anomalies from everything else.
+
+    A subclass declares its layouts, its splits and what the numbers of its
+    label files mean. Nothing is inferred from the names of folders: the
+    layout is the one whose images have labels, the label map is the class's.
+    After the map labels hold 253 (normal), 254 (anomaly) and 255 (void), so
+    a model of any classes is tested on it, and there is no IoU to report.
+    Class names and colours of the model, for pictures, may be given by
+    ``metainfo``.
+
+    The metainfo also holds ``layout``, ``split``, and ``partial``: why
+    numbers are not those of the whole set, '' if they are.
+    ``get_data_info`` gives ``frame_id``, and ``heatmap_folder`` where the
+    SegmentMeIfYouCan code knows the set.
+
+    Args:
+        data_root: The folder of this set.
+        pipeline: Transforms; labels by ``LoadCheckedAnnotations``.
+        split: A key of ``SPLITS``, by default the first.
+        layout: A key of ``LAYOUTS``; by default found by looking.
+        with_labels: False for splits whose labels are hidden, to write heat
+            maps for them.
+        allow_partial: Warn instead of raising if images are missing.
+        allow_unlabelled: Keep images whose label file is missing, to list
+            them; loading such a label still raises.
+        skip_broken: Look at all files at the start and leave out those that
+            are broken, with a warning. By default the first broken file
+            that is reached stops the run.
+        metainfo: Classes and palette of the model.
+        reduce_zero_label: Must stay False.
+        kwargs: ``indices``, ``test_mode``, ``lazy_init`` or
+            ``serialize_data`` of ``BaseSegDataset``.
+
+    Raises:
+        TypeError: If another argument is given; a layout says where files
+            are.
+        FileNotFoundError: If no layout fits or a label is missing.
+        ValueError: If an argument is none of its choices, the number of
+            images is not the expected one, several layouts fit, hidden
+            labels are asked for, or ``reduce_zero_label`` is set.
+    """
+
+    METAINFO: ClassVar[dict] = dict(classes=(), palette=[])
+    LAYOUTS: ClassVar[dict[str, Layout]] = {}
+    SPLITS: ClassVar[dict[str, Split]] = {}
+    RAW_LABEL_MAP: ClassVar[dict[int, int]] = {
+        0: KNOWN_INDEX,
+        1: OUTLIER_INDEX,
+        255: IGNORE_INDEX
+    }
+
+    def __init__(self,
+                 data_root: str,
+                 pipeline: Sequence[dict] = (),
+                 *,
+                 split: str | None = None,
+                 layout: str | None = None,
+                 with_labels: bool = True,
+                 allow_partial: bool = False,
+                 allow_unlabelled: bool = False,
+                 skip_broken: bool = False,
+                 metainfo: dict[str, Any] | None = None,
+                 reduce_zero_label: bool = False,
+                 **kwargs: Any) -> None:
+        if reduce_zero_label:
+            raise ValueError(
+                '`reduce_zero_label=True` would make normal pixels void and '
+                'the outlier id 254 a class id; set it to False')
+        if unknown := set(kwargs) - _BASE_ARGUMENTS:
+            raise TypeError(
+                f'{type(self).__name__} takes no {sorted(unknown)}; its '
+                'layouts say where the files are')
+        if layout is not None:
+            self._check_choice('layout', layout, self.LAYOUTS)
+        self.layout_name = layout
+        self.with_labels = with_labels
+        self.allow_partial = allow_partial
+        self.allow_unlabelled = allow_unlabelled
+        self.skip_broken = skip_broken
+        self._choose_split(split)
+        super().__init__(
+            data_root=data_root, pipeline=list(pipeline), metainfo=metainfo,
+            data_prefix=dict(img_path='', seg_map_path=''), **kwargs)
+
+    @property
+    def raw_label_map(self) -> dict[int, int]:
+        """Every id that label files may hold -> stored id."""
+        return self.RAW_LABEL_MAP
+
+    @classmethod
+    def get_label_map(cls,
+                      new_classes: Sequence[str] | None = None) -> None:
+        """Return None: class names describe the model, not the labels."""
+        return
+
+    def load_data_list(self) -> list[dict]:
+        """Return the images of the split, in the order of their names."""
+        self.layout_name, frames = self._find_frames()
+        reasons = [self._check_length(frames)]
+        if self.with_labels and not self.allow_unlabelled:
+            _check_labels_exist(frames)
+        if self.skip_broken:
+            frames, reason = self._without_broken(frames)
+            reasons.append(reason)
+        if self._indices is not None:
+            reasons.append(f'`indices={self._indices}` takes a part of them')
+        self._report(frames, '; '.join(filter(None, reasons)))
+        return [self.frame_info(frame) for frame in frames]
+
+    def frame_info(self, frame: Frame) -> dict[str, Any]:
+        """Return what the pipeline starts from."""
+        layout = self.LAYOUTS[self.layout_name]
+        info = dict(
+            img_path=str(frame.image),
+            frame_id=(frame.name if layout.names_are_unique else
+                      frame.key.replace('/', '_')),
+            label_map=self.raw_label_map,
+            label_map_is_complete=True,
+            reduce_zero_label=False,
+            seg_fields=[])
+        if self.with_labels:
+            info['seg_map_path'] = str(frame.label)
+        if layout.has_official_names and self.split.heatmap_folder:
+            info['heatmap_folder'] = self.split.heatmap_folder
+        return info
+
+    def prepare_data(self, idx: int) -> dict:
+        """Run the pipeline on an image that is not broken.
+
+        Raises:
+            ValueError: If the image file is broken.
+        """
+        path = self.get_data_info(idx)['img_path']
+        try:
+            check_image(path)
+        except ValueError as error:
+            raise ValueError(
+                f'{error}, or set `skip_broken=True` of the dataset to go on '
+                'without it') from error
+        return super().prepare_data(idx)
+
+    def list_frames(self, layout: Layout) -> list[Frame]:
+        """Return the frames of the split that a layout finds."""
+        return list_frames(Path(self.data_root), layout, self.split)
+
+    def layout_hint(self) -> str:
+        """Return what else a user should know when no layout fits."""
+        return 'check `data_root`'
+
+    def _choose_split(self, name: str | None) -> None:
+        name = next(iter(self.SPLITS)) if name is None else name
+        self._check_choice('split', name, self.SPLITS)
+        self.split_name, self.split = name, self.SPLITS[name]
+        if self.split.hidden_labels and self.with_labels:
+            raise ValueError(
+                f'the labels of split {name!r} are hidden, files in their '
+                'place are dummies; set `with_labels=False` to write heat '
+                'maps for the organisers, or take another split')
+
+    def _find_frames(self) -> tuple[str, list[Frame]]:
+        hidden = self.split.hidden_labels
+        names = [
+            # Plain names do not tell a hidden split from any other image.
+            name for name, layout in self.LAYOUTS.items()
+            if self.layout_name in (None, name)
+            and (layout.has_official_names or not hidden)
+        ]
+        found = {name: self.list_frames(self.LAYOUTS[name]) for name in names}
+        fitting = [
+            name for name, frames in found.items()
+            if any(hidden or frame.label.is_file() for frame in frames)
+        ]
+        if len(fitting) == 1:
+            return fitting[0], found[fitting[0]]
+        if fitting:
+            raise ValueError(
+                f'{self.data_root} fits the layouts {fitting} of '
+                f'{type(self).__name__}; choose one by `layout`')
+        looked_for = '; '.join(
+            f'{self.LAYOUTS[name].describe(self.split)} ({name})'
+            for name in names)
+        raise FileNotFoundError(
+            f'{type(self).__name__} finds no labelled image of split '
+            f'{self.split_name!r} in {self.data_root}, looked for '
+            f'{looked_for}; {self.layout_hint()}')
+
+    def _check_length(self, frames: list[Frame]) -> str:
+        expected = self.split.length
+        if expected is None or len(frames) == expected:
+            return ''
+        difference = (f'split {self.split_name!r} has {expected} '
+                      f'images, found {len(frames)}')
+        if not self.allow_partial:
+            raise ValueError(
+                f'{type(self).__name__} in {self.data_root}: {difference}; '
+                'complete the folder or remove what is not of the set, or '
+                'set `allow_partial=True` for numbers of a part')
+        return difference
+
+    def _without_broken(
+            self, frames: list[Frame]) -> tuple[list[Frame], str]:
+        sound, broken = [], []
+        for frame in frames:
+            try:
+                check_image(str(frame.image))
+                if self.with_labels:
+                    read_label(str(frame.label))
+            except ValueError as error:
+                broken.append(frame.name)
+                print_log(f'left out: {error}', logger='current',
+                          level=logging.WARNING)
+            else:
+                sound.append(frame)
+        if not sound:
+            raise ValueError(f'all {len(frames)} images of {self.data_root} '
+                             'are broken; copy the set again')
+        return sound, f'broken files left out: {broken}' if broken else ''
+
+    def _report(self, frames: list[Frame], partial: str) -> None:
+        self._metainfo.update(
+            split=self.split_name, layout=self.layout_name, partial=partial)
+        print_log(
+            f'{type(self).__name__}: {len(frames)} images of split '
+            f'{self.split_name!r} in layout {self.layout_name!r} of '
+            f'{self.data_root}', logger='current')
+        if partial:
+            print_log(
+                f'{type(self).__name__} is PARTIAL, its numbers are not '
+                f'comparable: {partial}', logger='current',
+                level=logging.WARNING)
+
+    @staticmethod
+    def _check_choice(name: str, value: str, choices: dict) -> None:
+        if value not in choices:
+            raise ValueError(f'`{name}` must be one of {list(choices)}, got '
+                             f'{value!r}')
+
+
+def _check_labels_exist(frames: list[Frame]) -> None:
+    missing = [frame for frame in frames if not frame.label.is_file()]
+    if missing:
+        raise FileNotFoundError(
+            f'{len(missing)} of {len(frames)} images have no label, first '
+            f'{missing[0].image}, which needs {missing[0].label}; copy the '
+            'whole set again')

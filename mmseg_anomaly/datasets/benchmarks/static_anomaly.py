@@ -1,0 +1,136 @@
+"""Validation sets made by ``make_static_benchmark.py``."""
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+from mmengine.logging import print_log
+from mmseg.datasets import BaseSegDataset
+from mmseg.registry import DATASETS
+
+from ..image_check import check_image
+from ..transforms.loading import read_label
+
+MANIFEST_NAME = 'manifest.json'
+
+
+@DATASETS.register_module()
+class StaticAnomalyDataset(BaseSegDataset):
+    """Scenes with pasted objects, as written to disk once.
+
+    Layout: ``images/*.png``, ``annotations/*.png`` in the stored label
+    convention, and ``manifest.json`` with the classes, the palette and the
+    provenance of every object. The manifest says which images belong to the
+    set, so that an incomplete copy is noticed.
+
+    .. code-block:: python
+
+        val_dataloader = dict(
+            dataset=dict(
+                type='StaticAnomalyDataset',
+                data_root='data/camvid_static',
+                pipeline=test_pipeline))
+
+    Args:
+        data_root: The folder the tool wrote.
+        skip_broken: Look at all files at the start and leave out those that
+            are broken, with a warning; the metainfo's ``partial`` names
+            them. By default the first broken image stops the run.
+        metainfo: Classes, if given, must be those of the manifest.
+        reduce_zero_label: Must stay False.
+        kwargs: Other arguments of ``BaseSegDataset``.
+
+    Raises:
+        FileNotFoundError: If the manifest or a file it lists is missing.
+        ValueError: If ``reduce_zero_label`` is set, classes differ, the
+            manifest lists no image or all of them are broken.
+    """
+
+    def __init__(self,
+                 data_root: str,
+                 *,
+                 skip_broken: bool = False,
+                 metainfo: dict[str, Any] | None = None,
+                 reduce_zero_label: bool = False,
+                 **kwargs: Any) -> None:
+        if reduce_zero_label:
+            raise ValueError(
+                '`reduce_zero_label=True` would turn the outlier id 254 into '
+                'a class id; set it to False')
+        manifest = _read_manifest(Path(data_root, MANIFEST_NAME))
+        stored = dict(
+            classes=tuple(manifest['classes']), palette=manifest['palette'])
+        metainfo = {**stored, **(metainfo or {})}
+        if tuple(metainfo['classes']) != stored['classes']:
+            raise ValueError(
+                f'the labels in {data_root} are stored for the classes '
+                f'{stored["classes"]}, got {tuple(metainfo["classes"])}; '
+                'leave `metainfo` out')
+        self._names = [
+            (item['image'], item['annotation']) for item in manifest['images']
+        ]
+        if not self._names:
+            raise ValueError(f'{MANIFEST_NAME} of {data_root} lists no '
+                             'image; make the set again')
+        self._skip_broken = skip_broken
+        super().__init__(
+            data_root=data_root, metainfo=metainfo,
+            data_prefix=dict(img_path='', seg_map_path=''), **kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        """Return the images of the manifest, in its order."""
+        data_list = []
+        for image_name, annotation_name in self._names:
+            paths = [Path(self.data_root, name)
+                     for name in (image_name, annotation_name)]
+            for path in paths:
+                if not path.is_file():
+                    raise FileNotFoundError(
+                        f'{MANIFEST_NAME} lists {path}, which is missing; '
+                        'copy the whole folder or make the set again')
+            data_list.append(
+                dict(
+                    img_path=str(paths[0]),
+                    seg_map_path=str(paths[1]),
+                    label_map=None,
+                    reduce_zero_label=False,
+                    seg_fields=[]))
+        return self._without_broken(
+            data_list) if self._skip_broken else data_list
+
+    def prepare_data(self, idx: int) -> dict:
+        """Run the pipeline on an image that is not broken.
+
+        Raises:
+            ValueError: If the image file is broken.
+        """
+        check_image(self.get_data_info(idx)['img_path'])
+        return super().prepare_data(idx)
+
+    def _without_broken(self, data_list: list[dict]) -> list[dict]:
+        sound, broken = [], []
+        for info in data_list:
+            try:
+                check_image(info['img_path'])
+                read_label(info['seg_map_path'])
+            except ValueError as error:
+                broken.append(Path(info['img_path']).stem)
+                print_log(f'left out: {error}', logger='current',
+                          level=logging.WARNING)
+            else:
+                sound.append(info)
+        if not sound:
+            raise ValueError(f'all {len(data_list)} images of '
+                             f'{self.data_root} are broken; make the set '
+                             'again')
+        if broken:
+            self._metainfo['partial'] = f'broken files left out: {broken}'
+        return sound
+
+
+def _read_manifest(path: Path) -> dict:
+    if not path.is_file():
+        raise FileNotFoundError(
+            f'there is no {path}; `data_root` must be a folder written by '
+            'tools/dataset_converters/make_static_benchmark.py')
+    return json.loads(path.read_text())

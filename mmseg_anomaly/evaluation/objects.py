@@ -1,0 +1,228 @@
+"""Component metrics of SegmentMeIfYouCan: sIoU, PPV and F1 of whole objects.
+
+A component is a set of 8-connected pixels. Intersections come from one pass
+over the pixels that truth and prediction share; no component gets a mask of
+its own.
+
+Letters: H, W the image; G components of the truth, N of the prediction, M
+pairs of them that share pixels; T = 11 thresholds.
+
+Source: Chan et al., SegmentMeIfYouCan, arXiv 2104.14812, section 4, as
+computed by SegmentMeIfYouCan/road-anomaly-benchmark@1c7804e
+``metrics/instance_segmentation.py``; differs: NaN where that code divides by
+zero (no component of a kind at all).
+"""
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from .pixels.score_histogram import IGNORE_LABEL
+
+THRESHOLDS = np.linspace(.25, .75, 11)
+
+
+class MinSizes(NamedTuple):
+    """Pixels below which a component does not count."""
+
+    predicted: int
+    truth: int
+
+
+TRACKS = {'anomaly': MinSizes(500, 100), 'obstacle': MinSizes(50, 10)}
+
+
+@dataclass(frozen=True)
+class ComponentMatches:
+    """How well the components of one image match, in no order.
+
+    Attributes:
+        siou: (G,) float64 in [0, 1] of each true component k:
+            ``|k and P| / (|k| + |P outside the truth|)`` with P all predicted
+            components that touch k.
+        size: (G,) int64, its pixels.
+        ppv: (N,) float64 in [0, 1] of each predicted component: the part of
+            it that lies in true components.
+        predicted_siou: (N,) float64 in [0, 1], ``siou`` with the roles of
+            truth and prediction swapped.
+        predicted_size: (N,) int64, its valid pixels.
+    """
+
+    siou: np.ndarray
+    size: np.ndarray
+    ppv: np.ndarray
+    predicted_siou: np.ndarray
+    predicted_size: np.ndarray
+
+
+def match_components(predicted: np.ndarray, label: np.ndarray,
+                     min_sizes: MinSizes) -> ComponentMatches:
+    """Match the components of a predicted mask with those of a label.
+
+    Void is cut out of the prediction before it falls into components.
+    Predicted components below their least size are dropped. True ones below
+    theirs become void, and are cut out of what was predicted, which is not
+    divided or dropped again. The rest of the image is taken for a true
+    component there: should it be below that size, it becomes void, too.
+
+    Args:
+        predicted: (H, W) bool.
+        label: (H, W) uint8 of 0 (in-distribution), 1 (anomaly), 255 (void).
+        min_sizes: Of the track, see ``TRACKS``.
+
+    Returns:
+        The matches.
+
+    Raises:
+        ValueError: If the shapes differ.
+    """
+    if predicted.shape != label.shape:
+        raise ValueError('`predicted` and `label` must have one shape, got '
+                         f'{predicted.shape} and {label.shape}')
+    found, found_sizes = _components(predicted & (label != IGNORE_LABEL))
+    truth, truth_sizes = _components(label == 1)
+    dropped = found_sizes < min_sizes.predicted
+    dropped[0] = True
+    void = truth_sizes < min_sizes.truth
+    # Few pixels are in both, so that indices beat arithmetic on whole images.
+    pixels = np.flatnonzero(found)
+    found = found.reshape(-1)[pixels]
+    truth = truth.reshape(-1)[pixels]
+    counts = ~dropped[found] & ~void[truth]
+    found, truth = found[counts], truth[counts]
+    sizes = np.bincount(found, minlength=found_sizes.size)
+    void[0] = True
+    return _matches(truth, found, np.where(void, 0, truth_sizes), sizes)
+
+
+def _components(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels (H, W) int32, 0 outside, and sizes of 0 and all others.
+
+    OpenCV numbers components in the order of its passes over the image.
+    """
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(
+        mask.view(np.uint8), connectivity=8, ltype=cv2.CV_32S)
+    return labels, stats[:count, cv2.CC_STAT_AREA].astype(np.int64)
+
+
+def _matches(truth: np.ndarray, found: np.ndarray, truth_sizes: np.ndarray,
+             found_sizes: np.ndarray) -> ComponentMatches:
+    """Compute the ratios; components of size 0 do not count.
+
+    Args:
+        truth: (P,) the true component of each valid predicted pixel, or 0.
+        found: (P,) the predicted component of each.
+        truth_sizes: (G + 1,) or more, indexed by ``truth``.
+        found_sizes: (N + 1,) or more, indexed by ``found``.
+    """
+    shared = truth > 0
+    pairs, areas = np.unique(
+        truth[shared].astype(np.int64) * found_sizes.size + found[shared],
+        return_counts=True)
+    rows, columns = np.divmod(pairs, found_sizes.size)  # (M,) each
+    in_truth, in_found = truth_sizes > 0, found_sizes > 0
+    covered = np.bincount(rows, areas, truth_sizes.size)
+    hit = np.bincount(columns, areas, found_sizes.size)
+    siou = covered[in_truth] / (
+        truth_sizes + _outside(rows, found_sizes - hit, columns,
+                               truth_sizes.size))[in_truth]
+    predicted_siou = hit[in_found] / (
+        found_sizes + _outside(columns, truth_sizes - covered, rows,
+                               found_sizes.size))[in_found]
+    return ComponentMatches(siou, truth_sizes[in_truth],
+                            hit[in_found] / found_sizes[in_found],
+                            predicted_siou, found_sizes[in_found])
+
+
+def _outside(own: np.ndarray, rest: np.ndarray, others: np.ndarray,
+             count: int) -> np.ndarray:
+    """Add up, for each component, what its partners have outside all others.
+
+    The union of k and its partners P without the pixels of P in other
+    components than k is k and the pixels of P in no component.
+    """
+    return np.bincount(own, rest[others], count)
+
+
+@dataclass(frozen=True)
+class ComponentMetrics:
+    """Component metrics of a set; NaN where there is no component to rate.
+
+    Attributes:
+        siou: Mean over the true components of all images, in [0, 1].
+        ppv: Mean over the predicted components, in [0, 1].
+        f1: Mean of ``f1_at``, in [0, 1].
+        num_truth: True components.
+        num_predicted: Predicted components.
+        f1_at: (T,) ``2 TP / (2 TP + FN + FP)`` at each of ``THRESHOLDS``.
+        true_positives: (T,) int64, true components with sIoU >= threshold.
+        false_negatives: (T,) int64, the other true components.
+        false_positives: (T,) int64, predicted ones with PPV < threshold.
+    """
+
+    siou: float
+    ppv: float
+    f1: float
+    num_truth: int
+    num_predicted: int
+    f1_at: np.ndarray
+    true_positives: np.ndarray
+    false_negatives: np.ndarray
+    false_positives: np.ndarray
+
+
+class ComponentSums(NamedTuple):
+    """What one image adds to the metrics of a set.
+
+    Attributes:
+        siou: Sum over its true components.
+        ppv: Sum over its predicted components.
+        num_truth: True components.
+        num_predicted: Predicted components.
+        true_positives: (T,) int64.
+        false_positives: (T,) int64.
+    """
+
+    siou: float
+    ppv: float
+    num_truth: int
+    num_predicted: int
+    true_positives: np.ndarray
+    false_positives: np.ndarray
+
+
+def sum_components(matches: ComponentMatches) -> ComponentSums:
+    """Add up an image; sums are rounded once, hence free of any order."""
+    return ComponentSums(
+        math.fsum(matches.siou), math.fsum(matches.ppv), matches.siou.size,
+        matches.ppv.size, _reached(matches.siou),
+        matches.ppv.size - _reached(matches.ppv))
+
+
+def _reached(ratios: np.ndarray) -> np.ndarray:
+    return np.count_nonzero(ratios[:, None] >= THRESHOLDS, axis=0)
+
+
+def component_metrics(sums: Sequence[ComponentSums]) -> ComponentMetrics:
+    """Compute the metrics of a set from those of its images, in any order."""
+    num_truth = sum(part.num_truth for part in sums)
+    num_predicted = sum(part.num_predicted for part in sums)
+    nothing = np.zeros(THRESHOLDS.size, np.int64)
+    hits = sum((part.true_positives for part in sums), nothing)
+    alarms = sum((part.false_positives for part in sums), nothing)
+    misses = num_truth - hits
+    rated = 2 * hits + misses + alarms
+    f1_at = np.full(THRESHOLDS.size, math.nan)
+    np.divide(2. * hits, rated, out=f1_at, where=rated > 0)
+    return ComponentMetrics(
+        _mean(math.fsum(part.siou for part in sums), num_truth),
+        _mean(math.fsum(part.ppv for part in sums), num_predicted),
+        float(f1_at.mean()), num_truth, num_predicted, f1_at, hits, misses,
+        alarms)
+
+
+def _mean(total: float, count: int) -> float:
+    return total / count if count else math.nan

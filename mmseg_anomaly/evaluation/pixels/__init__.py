@@ -1,0 +1,1 @@
+"""Ranking metrics of pixels in pure NumPy, exact and in constant memory."""

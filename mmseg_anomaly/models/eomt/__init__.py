@@ -1,0 +1,1 @@
+"""The parts that the two halves of an EoMT share."""

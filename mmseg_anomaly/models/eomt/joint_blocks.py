@@ -1,0 +1,126 @@
+"""The last blocks of a ViT, which queries and patches share."""
+from collections.abc import Sequence
+
+import torch
+from mmengine.model import BaseModule
+from torch import nn
+
+from .vit import (
+    Arch,
+    build_vit,
+    materialize,
+    prepend_tokens,
+    rotary_positions,
+    split_depth,
+)
+from .vit_weights import load_vit_weights, select_part
+
+
+class JointBlocks(BaseModule):
+    """Blocks, final norm, and how often each block masks its attention.
+
+    Args:
+        arch: As in ``EoMTViT``, like the next three.
+        img_size: (height, width) in pixels.
+        patch_size: Side of a patch in pixels.
+        num_joint_blocks: How many of the last blocks run here.
+        num_queries: How many tokens join in front.
+        pretrained: As in ``EoMTViT``.
+        drop_path_rate: Stochastic depth of the ViT's last block.
+        init_cfg: As in every MMEngine module.
+
+    Raises:
+        ValueError: If the arguments do not fit each other.
+    """
+
+    def __init__(self,
+                 arch: Arch,
+                 img_size: tuple[int, int],
+                 *,
+                 patch_size: int,
+                 num_joint_blocks: int,
+                 num_queries: int,
+                 pretrained: str | bool | None = None,
+                 drop_path_rate: float = 0.,
+                 init_cfg: dict | list | None = None) -> None:
+        super().__init__(init_cfg)
+        self.arch = arch
+        self.img_size = tuple(img_size)
+        self.patch_size = patch_size
+        self.num_queries = num_queries
+        self.pretrained = pretrained
+        vit = build_vit(arch, img_size, patch_size, drop_path_rate)
+        self.depth = len(vit.blocks)
+        self.first_block = split_depth(vit, num_joint_blocks)
+        vit.blocks = vit.blocks[self.first_block:]
+        materialize(vit, draw=not pretrained)
+        self.embed_dim = vit.embed_dim
+        self.blocks = nn.ModuleList(vit.blocks)
+        self.norm = vit.norm
+        self.rotary = rotary_positions(vit)
+        if self.rotary is not None:
+            prepend_tokens(self.blocks, num_queries)
+        self.register_buffer('attn_mask_probs', torch.ones(num_joint_blocks))
+        self._mask_probs = (1., ) * num_joint_blocks
+        self.register_load_state_dict_post_hook(_remember_mask_probs)
+
+    def init_weights(self) -> None:
+        """Read this half's share of the pretrained ViT.
+
+        Raises:
+            FileNotFoundError: If the pretrained file is missing.
+            ValueError: If its keys or shapes do not fit.
+        """
+        super().init_weights()
+        if not self.pretrained:
+            return
+        vit = build_vit(self.arch, self.img_size, self.patch_size)
+        weights = load_vit_weights(
+            self.pretrained, self.arch, vit, dtype=None)
+        for index, block in enumerate(self.blocks, self.first_block):
+            block.load_state_dict(select_part(weights, f'blocks.{index}.'))
+        self.norm.load_state_dict(select_part(weights, 'norm.'))
+
+    def set_attn_mask_probs(self, probs: Sequence[float]) -> None:
+        """Set how often each joint block masks the attention of a query.
+
+        Args:
+            probs: One probability for each joint block.
+
+        Raises:
+            ValueError: If their number or range is wrong.
+        """
+        if len(probs) != len(self.blocks) or not all(
+                0 <= p <= 1 for p in probs):
+            raise ValueError(f'expected {len(self.blocks)} probabilities in '
+                             f'[0, 1], one for each joint block, got {probs}')
+        self._mask_probs = tuple(float(p) for p in probs)
+        self.attn_mask_probs.copy_(torch.tensor(self._mask_probs))
+
+    def get_layer_depth(self,
+                        param_name: str,
+                        prefix: str = '') -> tuple[int, int]:
+        """Block a parameter belongs to, for layer-wise rate decay.
+
+        Args:
+            param_name: Name of the parameter, as in ``named_parameters()``
+                of the model.
+            prefix: What precedes this module's own names.
+
+        Returns:
+            ``(layer, num_layers)``; all but the blocks count as the last.
+        """
+        name = param_name.removeprefix(prefix)
+        if name.startswith('blocks.'):
+            return self.first_block + int(name.split('.')[1]), self.depth
+        return self.depth - 1, self.depth
+
+    def is_backbone_param(self, param_name: str, prefix: str = '') -> bool:
+        """Whether a parameter is part of the pretrained ViT."""
+        name = param_name.removeprefix(prefix)
+        return name.startswith(('blocks.', 'norm.'))
+
+
+def _remember_mask_probs(head: JointBlocks, incompatible: object) -> None:
+    """Keep the loaded probabilities on the host: reading costs a sync."""
+    head._mask_probs = tuple(head.attn_mask_probs.tolist())

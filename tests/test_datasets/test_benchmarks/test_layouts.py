@@ -1,0 +1,75 @@
+"""Frames are listed alike on every file system."""
+from pathlib import Path
+
+import pytest
+
+from mmseg_anomaly.datasets.benchmarks.layouts import (
+    Frame,
+    Layout,
+    Split,
+    list_files,
+    list_frames,
+    select,
+)
+
+
+def frames(*names):
+    return [Frame(f'scene/{name}', Path(name), Path(name)) for name in names]
+
+
+def names(selected):
+    return [frame.name for frame in selected]
+
+
+def test_select__by_the_beginning_of_names():
+    split = Split(None, only='val_', without=('val_2', 'val_31'))
+    found = select(frames('cow_1', 'val_1', 'val_2', 'val_25', 'val_3',
+                          'val_311'), split)
+    assert names(found) == ['val_1', 'val_3']
+
+
+@pytest.mark.parametrize('listed, expected', [(3, ['a', 'c']),
+                                              (4, ['a', 'b', 'c'])])
+def test_select__positions_need_the_whole_list(listed, expected):
+    split = Split(None, invalid=(1, ), listed=listed)
+    assert names(select(frames('a', 'b', 'c'), split)) == expected
+
+
+def test_list_frames__fills_in_the_folders_of_the_split(tmp_path):
+    layout = Layout('{part}/images', '{part}/labels', '_ids.png',
+                    image_suffix='_left', has_scenes=True)
+    split = Split(1, folders=(('part', 'val'), ))
+    for name in ('val/images/s/a_left.png', 'val/images/s/a_right.png',
+                 'val/images/b_left.png', 'train/images/s/c_left.png'):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert list_frames(tmp_path, layout, split) == [
+        Frame('s/a', tmp_path / 'val/images/s/a_left.png',
+              tmp_path / 'val/labels/s/a_ids.png')]
+
+
+def test_list_files__sorts_by_name_then_scene(tmp_path):
+    for name in ('z/1', 'a/2', 'b/1'):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / f'{name}.png').touch()
+    assert list(list_files(tmp_path, ('.png', ), has_scenes=True)) == [
+        'b/1', 'z/1', 'a/2']
+
+
+def test_list_files__same_frame_twice(tmp_path):
+    for suffix in ('.png', '.webp'):
+        (tmp_path / f'a{suffix}').touch()
+    with pytest.raises(ValueError, match=r'a\.png and .*a\.webp are one frame'
+                       ' twice'):
+        list_files(tmp_path, ('.png', '.webp'))
+
+
+def test_list_files__missing_folder_is_empty(tmp_path):
+    assert list_files(tmp_path / 'nowhere', ('.png', )) == {}
+
+
+def test_describe__shows_both_patterns():
+    layout = Layout('{part}/images', '{part}/labels', '_ids.png',
+                    image_suffix='_left', has_scenes=True)
+    assert layout.describe(Split(1, folders=(('part', 'val'), ))) == (
+        'val/images/*/*_left.{png,jpg,jpeg,webp} with val/labels/*/*_ids.png')
