@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from .evaluation.operating_point import sha256_of
+from .file_hash import sha256_of
 
 HASHES = 'SHA256SUMS'
 

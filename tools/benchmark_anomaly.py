@@ -22,11 +22,9 @@ from mmseg_anomaly.datasets.benchmarks.catalog import (
 )
 from mmseg_anomaly.engine import command_line
 from mmseg_anomaly.engine.head_checkpoint import attached_head
-from mmseg_anomaly.evaluation.operating_point import (
-    read_threshold,
-    sha256_of,
-)
 from mmseg_anomaly.evaluation.pixels.pixel_counts import PROTOCOLS
+from mmseg_anomaly.evaluation.threshold_file import read_threshold
+from mmseg_anomaly.file_hash import sha256_of
 from mmseg_anomaly.models.scoring.scorer_choice import (
     fitting_scorers,
     formula,

@@ -11,7 +11,7 @@ from mmengine.runner import Runner
 from mmseg.registry import RUNNERS
 
 from ..evaluation.heatmap_files import rounding_losses, rounding_warnings
-from ..evaluation.operating_point import read_threshold
+from ..evaluation.threshold_file import read_threshold
 from .head_checkpoint import attached_head
 from .runner import LAUNCHER_VARIABLES
 

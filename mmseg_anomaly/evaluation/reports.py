@@ -1,4 +1,4 @@
-"""What an evaluation found, as one JSON file for tables and plots.
+"""The results of an evaluation as tables for the log and as one JSON file.
 
 ::
 
@@ -17,7 +17,8 @@
          "images": [{"image": "a.png", "pixels": 2097152,
                      "positives": 3911, "AuPRC": 1.5, "FPR95": 2.5}]}}}
 
-``values``, ``bounds`` and ``intervals`` are in percent, ``curves`` in
+Pixels with a score > a threshold are flagged. ``values``, ``bounds`` and
+``intervals`` are in percent, ``curves`` in
 [0, 1] with falling thresholds and without the point (0, 0) of the ROC
 curve; ``fpr`` against ``recall`` is that curve, as recall is the true
 positive rate. ``num_pixels`` counts valid pixels. Scorers come in the
@@ -32,28 +33,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from .pixels.ranking import RankingMetrics
-from .pixels.ranking_curves import RankingCurves
+from prettytable import PrettyTable
 
-
-@dataclass(frozen=True)
-class ScorerReport:
-    """What was measured of one scorer.
-
-    Attributes:
-        ranking: The metrics over all pixels.
-        curves: Points of the precision-recall and the ROC curve.
-        intervals: Lower and upper confidence limits of AuPRC, FPR95 and
-            AUROC in percent; None without a bootstrap.
-        images: For each image in the order of their names the keys
-            ``image``, ``pixels``, ``positives``, ``AuPRC`` and ``FPR95``;
-            None unless asked for.
-    """
-
-    ranking: RankingMetrics
-    curves: RankingCurves
-    intervals: dict[str, tuple[float, float]] | None = None
-    images: list[dict] | None = None
+from .objects import ComponentMetrics
+from .pixels.pixel_counts import ScorerReport
+from .pixels.ranking import METRIC_NAMES
 
 
 @dataclass(frozen=True)
@@ -117,3 +101,40 @@ def _report_content(report: ScorerReport) -> dict:
         },
         'images': report.images
     }
+
+
+def ranking_table(reports: Sequence[tuple[str, ScorerReport]]) -> str:
+    """Return one row for each scorer: values, intervals, error bounds."""
+    table = PrettyTable(['scorer', *METRIC_NAMES, 'F1 at score >',
+                         'proved error <=', 'merged bits'])
+    for scorer, report in reports:
+        ranking = report.ranking
+        table.add_row([
+            scorer or 'unnamed',
+            *(_with_interval(value, (report.intervals or {}).get(name))
+              for name, value in ranking.values.items()),
+            repr(ranking.threshold),
+            ' / '.join(f'{b:.2g}' for b in ranking.bounds.values()),
+            ranking.level
+        ])
+    return str(table)
+
+
+def _with_interval(value: float, ends: tuple[float, float] | None) -> str:
+    limits = '' if ends is None else f' [{ends[0]:.2f}, {ends[1]:.2f}]'
+    return f'{value:.2f}{limits}'
+
+
+def component_table(
+        results: Sequence[tuple[str, float, ComponentMetrics]]) -> str:
+    """Return one row for each scorer, its threshold and its metrics."""
+    table = PrettyTable(['scorer', 'sIoU', 'PPV', 'F1', 'F1@25', 'F1@50',
+                         'F1@75', 'true', 'predicted', 'score >'])
+    for scorer, threshold, metrics in results:
+        ratios = (metrics.siou, metrics.ppv, metrics.f1, metrics.f1_at[0],
+                  metrics.f1_at[5], metrics.f1_at[10])
+        table.add_row([
+            scorer or 'unnamed', *(f'{100 * ratio:.2f}' for ratio in ratios),
+            metrics.num_truth, metrics.num_predicted, repr(threshold)
+        ])
+    return str(table)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..engine.head_checkpoint import attached_head
-from ..evaluation.operating_point import sha256_of
+from ..file_hash import sha256_of
 
 LIBRARIES = ('mmseg_anomaly', 'mmseg', 'mmengine', 'mmcv', 'torch')
 VOID_POLICY = 'pixels labelled 255 enter no number'

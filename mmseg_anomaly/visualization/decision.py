@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..evaluation.operating_point import read_threshold
+from ..evaluation.threshold_file import read_threshold
 
 Threshold = float | str | Path
 

@@ -7,10 +7,12 @@ import pytest
 from mmseg_anomaly.evaluation import ScoreHistogram
 from mmseg_anomaly.evaluation.operating_point import (
     choose_threshold,
+)
+from mmseg_anomaly.evaluation.threshold_file import (
     read_threshold,
-    sha256_of,
     threshold_path,
 )
+from mmseg_anomaly.file_hash import sha256_of
 
 # scores of in-distribution pixels and of anomalies
 NORMAL = [0., .1, .2, .3, .4, .5, .5, .6, .7, .8]

@@ -16,7 +16,7 @@ from mmseg_anomaly.engine.command_line import is_first_process
 from mmseg_anomaly.engine.head_checkpoint import extract_head, write_head
 from mmseg_anomaly.evaluation import ScoreHistogram, rank_pixels
 from mmseg_anomaly.evaluation.heatmap_files import read_heatmap
-from mmseg_anomaly.evaluation.operating_point import sha256_of
+from mmseg_anomaly.file_hash import sha256_of
 
 ALL_SCORERS = ['msp', 'softmax_msp', 'max_logit', 'entropy', 'sum_entropy',
                'energy', 'rba', 'eam']

@@ -12,7 +12,7 @@ from mmengine.config import Config
 from safetensors import safe_open
 
 from mmseg_anomaly.engine import load_from_local
-from mmseg_anomaly.evaluation.operating_point import sha256_of
+from mmseg_anomaly.file_hash import sha256_of
 from mmseg_anomaly.model_card import model_card
 
 

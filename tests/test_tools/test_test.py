@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from mmseg_anomaly.engine import load_from_local
-from mmseg_anomaly.evaluation.operating_point import sha256_of
+from mmseg_anomaly.file_hash import sha256_of
 
 
 @pytest.fixture

@@ -11,10 +11,8 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 
 from mmseg_anomaly.engine import command_line
-from mmseg_anomaly.evaluation.operating_point import (
-    sha256_of,
-    threshold_path,
-)
+from mmseg_anomaly.evaluation.threshold_file import threshold_path
+from mmseg_anomaly.file_hash import sha256_of
 from mmseg_anomaly.models.scoring.scorer_choice import formula, parse_scorer
 from mmseg_anomaly.reporting.provenance import (
     VOID_POLICY,

@@ -24,7 +24,7 @@ from mmseg.registry import METRICS
 
 from mmseg_anomaly.engine import command_line
 from mmseg_anomaly.engine.head_checkpoint import attach_head, read_head
-from mmseg_anomaly.evaluation.operating_point import sha256_of
+from mmseg_anomaly.file_hash import sha256_of
 from mmseg_anomaly.model_card import HASHES, model_card, write_hashes
 from mmseg_anomaly.model_conversion.files import (
     read_checkpoint,

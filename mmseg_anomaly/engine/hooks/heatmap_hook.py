@@ -14,7 +14,7 @@ from ...evaluation.heatmap_files import (
     heatmap_shape,
     write_heatmap,
 )
-from ...evaluation.metrics.scored_sample import anomaly_maps
+from ...evaluation.metrics.streaming_metric import anomaly_maps
 
 
 @HOOKS.register_module()

@@ -17,6 +17,8 @@ BLOCK_BITS = 15
 MAX_LEVEL = BLOCK_BITS  # a cell stays within its block
 
 _SIGN = np.int32(-1 << 31)
+_SIGN_BIT = np.uint32(1 << 31)
+_KEY_OF_MINUS_INFINITY = (1 << 23) - 1
 _KEY_OF_ONE = 0xBF800000
 _NUM_BLOCKS = 1 << (32 - BLOCK_BITS)
 _CHUNK = 1 << 16  # keys in flight; their scratch arrays stay in the cache
@@ -104,3 +106,31 @@ def sufficient_level(keys: np.ndarray, limit: int, level: int = 0) -> int:
                     for dropped in range(MAX_LEVEL)]
     fits = np.append(changes[level:] < limit, True)
     return level + int(np.argmax(fits))
+
+
+def score_of(keys: np.ndarray) -> np.ndarray:
+    """Return the smallest score of each cell.
+
+    Args:
+        keys: (D,) uint32, the smallest key of each cell.
+
+    Returns:
+        (D,) float32; ``score >= it`` holds for the pixels of the cell and of
+        all cells above, and for no other pixel.
+    """
+    # The lowest cell may start below the infinities, where NaN would be.
+    keys = np.maximum(keys, np.uint32(_KEY_OF_MINUS_INFINITY))
+    return np.where(keys & _SIGN_BIT, keys ^ _SIGN_BIT, ~keys).view(np.float32)
+
+
+def score_below(keys: np.ndarray) -> np.ndarray:
+    """Return the threshold that flags each cell and all above, by ``>``.
+
+    Args:
+        keys: (D,) uint32, the smallest key of each cell.
+
+    Returns:
+        (D,) float32, the largest number below the scores of the cell;
+        -inf for a score of -inf, which no threshold flags.
+    """
+    return np.nextafter(score_of(keys), np.float32(-np.inf))

@@ -1,21 +1,24 @@
-"""All that one scorer's numbers need, image by image and over ranks."""
+"""The pixel counts of one scorer, over images and processes."""
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..reports import ScorerReport
-from .bootstrap import Bootstrap, bootstrap_intervals
-from .exact_pixels import ExactPixels
-from .image_counts import ImageCounts, count_image, image_row
-from .score_histogram import IGNORE_LABEL
+from .bootstrap import Bootstrap, ImageCounts, bootstrap_intervals, count_image
+from .ranking import (
+    RankingCurves,
+    RankingMetrics,
+    rank_pixels,
+    ranking_curves,
+)
+from .score_histogram import IGNORE_LABEL, ScoreCounts, ScoreHistogram
 from .smiyc import SmiycPixels
 
 PROTOCOLS = ('exact', 'smiyc', 'smiyc_float16')
 
 
 @dataclass(frozen=True)
-class TallyOptions:
+class PixelOptions:
     """What to measure.
 
     Attributes:
@@ -37,61 +40,76 @@ class TallyOptions:
                              f'{self.protocol!r}')
 
 
-class ScorerTally:
-    """Pixels of one scorer, and single images where they are asked for."""
+@dataclass(frozen=True)
+class ScorerReport:
+    """What was measured of one scorer.
 
-    def __init__(self, options: TallyOptions) -> None:
+    Attributes:
+        ranking: The metrics over all pixels.
+        curves: Points of the precision-recall and the ROC curve.
+        intervals: Lower and upper confidence limits of AuPRC, FPR95 and
+            AUROC in percent; None without a bootstrap.
+        images: For each image in the order of their names the keys
+            ``image``, ``pixels``, ``positives``, ``AuPRC`` and ``FPR95``;
+            None unless asked for.
+    """
+
+    ranking: RankingMetrics
+    curves: RankingCurves
+    intervals: dict[str, tuple[float, float]] | None = None
+    images: list[dict] | None = None
+
+
+class PixelCounts:
+    """Counts all pixels of one scorer, and single images where asked for."""
+
+    def __init__(self, options: PixelOptions) -> None:
         self._options = options
-        self._pixels = _build_pixels(options.protocol)
+        self._pixels = (
+            ExactPixels() if options.protocol == 'exact' else
+            SmiycPixels(float16=options.protocol == 'smiyc_float16'))
         self._images = ImageCounts() if options.bootstrap else None
         self._rows: list[dict] = []
 
-    def update(self, name: str, scores: np.ndarray,
-               labels: np.ndarray) -> None:
+    def count_image(self, name: str, scores: np.ndarray,
+                    labels: np.ndarray) -> None:
         """Count an image.
 
         Args:
-            name: Of the image.
+            name: What error messages and rows call it.
             scores: (H, W) float32; NaN on void pixels only.
             labels: (H, W) of 0, 1 and 255 (void).
 
         Raises:
             ValueError: If a valid score is NaN.
         """
-        self._pixels.update(name, scores, labels)
+        self._pixels.count_image(name, scores, labels)
         if self._images is None and not self._options.per_image:
             return
         valid = labels != IGNORE_LABEL
         counts = count_image(scores[valid], labels[valid])
         if self._images is not None:
-            self._images.add(name, counts)
+            self._images.store(name, counts)
         if self._options.per_image:
             self._rows.append(image_row(name, counts))
 
-    @property
-    def num_parts(self) -> int:
-        """How many parts :meth:`parts` yields."""
-        return 2 + len(self._batches())
-
-    def _batches(self) -> list[range]:
-        return [] if self._images is None else self._images.batches()
-
-    def parts(self) -> Iterator[object]:
-        """Yield what :meth:`merge` of another rank takes, piece by piece."""
+    def parts(self) -> Iterator[tuple[str, object]]:
+        """Yield what :meth:`merge_part` of another process takes."""
         yield 'pixels', self._pixels.part()
         yield 'rows', self._rows
-        for batch in self._batches():
-            yield 'images', self._images.records(batch)
+        if self._images is not None:
+            for records in self._images.record_batches():
+                yield 'images', records
 
-    def merge(self, part: tuple[str, object]) -> None:
-        """Add a part of what another rank counted."""
+    def merge_part(self, part: tuple[str, object]) -> None:
+        """Add a part of another process."""
         kind, content = part
         if kind == 'pixels':
-            self._pixels.merge(content)
+            self._pixels.merge_part(content)
         elif kind == 'rows':
             self._rows.extend(content)
         else:
-            self._images.merge(content)
+            self._images.store_records(content)
 
     def report(self) -> ScorerReport:
         """Return what was measured; nothing can be counted any more."""
@@ -106,7 +124,39 @@ class ScorerTally:
         return ScorerReport(ranking, curves, intervals, rows)
 
 
-def _build_pixels(protocol: str) -> ExactPixels | SmiycPixels:
-    if protocol == 'exact':
-        return ExactPixels()
-    return SmiycPixels(float16=protocol == 'smiyc_float16')
+class ExactPixels:
+    """Metrics over all pixels at once, in constant memory."""
+
+    def __init__(self) -> None:
+        self._histogram = ScoreHistogram()
+
+    def count_image(self, name: str, scores: np.ndarray,
+                    labels: np.ndarray) -> None:
+        """Count an image, see ``ScoreHistogram.update``."""
+        self._histogram.update(scores, labels, name)
+
+    def part(self) -> ScoreCounts:
+        """Return what :meth:`merge_part` of another process takes."""
+        return self._histogram.to_counts()
+
+    def merge_part(self, part: ScoreCounts) -> None:
+        """Add what another process counted."""
+        self._histogram.merge(part)
+
+    def rank(self) -> tuple[RankingMetrics, RankingCurves]:
+        """Return metrics and curves; nothing can be counted any more."""
+        counts = self._histogram.to_counts()
+        del self._histogram  # memory that ranking can use
+        return rank_pixels(counts), ranking_curves(counts)
+
+
+def image_row(name: str, counts: ScoreCounts) -> dict:
+    """Return the row of an image: its pixels, positives, AuPRC and FPR95."""
+    ranking = rank_pixels(counts)
+    return {
+        'image': name,
+        'pixels': ranking.num_positives + ranking.num_negatives,
+        'positives': ranking.num_positives,
+        'AuPRC': ranking.values['AuPRC'],
+        'FPR95': ranking.values['FPR95']
+    }

@@ -4,14 +4,14 @@ A set of images has billions of scored pixels but far fewer distinct float32
 scores, and ranking metrics need no more than the two counts of each distinct
 score. :class:`ScoreHistogram` keeps those counts. When the distinct scores
 exceed a limit, neighbouring scores are merged into the cells of
-``score_cells``, by the smallest level that suffices.
+``float_keys``, by the smallest level that suffices.
 
 Why nothing but the multiset of (score, label) matters: cells of a higher
 level are unions of cells of a lower one, so the number of occupied cells
 never rises with the level and never falls when pixels are added. A level is
 left only when the pixels seen so far occupy more cells than allowed, hence
 all pixels do too; the last level is therefore the smallest one that fits the
-whole set, in whatever order, batches or ranks the pixels came.
+whole set, in whatever order, batches or processes the pixels came.
 
 Letters: P pixels, D distinct scores or cells.
 """
@@ -19,19 +19,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .cell_table import NUM_SLOTS, CellTable
-from .fast_counter import CellPages
+from .fast_counter import CellCounter
 from .float_keys import cell_keys, score_keys, sufficient_level
 
 IGNORE_LABEL = 255
 MAX_DISTINCT = 5 << 17
 
 _SLACK = 1 << 16  # cells above the limit before it is enforced
-_MOST_CELLS = NUM_SLOTS // 4 * 3  # of the table, before it grows slow
 _CHUNK = 1 << 15  # pixels in flight; their scratch arrays stay in the cache
 _SAMPLE = 1 << 20  # pixels that tell what is to come
 _STRIDE = 4  # of those that tell whether to look at all of them
-_MAX_PIXELS = 1 << 31  # before a count could overflow
 
 
 @dataclass(frozen=True)
@@ -39,7 +36,7 @@ class ScoreCounts:
     """Pixels of each distinct score, or of each cell of merged scores.
 
     Attributes:
-        keys: (D,) uint32, strictly rising, see ``score_cells``.
+        keys: (D,) uint32, strictly rising, see ``float_keys``.
         negatives: (D,) int64, in-distribution pixels.
         positives: (D,) int64, anomalous pixels.
         level: Low bits dropped; 0 means that every score is kept apart.
@@ -53,66 +50,6 @@ class ScoreCounts:
 
 _NO_COUNTS = ScoreCounts(np.zeros(0, np.uint32), np.zeros(0, np.int64),
                          np.zeros(0, np.int64))
-
-
-class CellCounter:
-    """Counts of the cells of one level, of at most 2**31 pixels.
-
-    Args:
-        level: See ``score_cells``.
-        keys: (D,) uint32, never falling, as they are to be expected.
-    """
-
-    def __init__(self, level: int, keys: np.ndarray) -> None:
-        self.level = level
-        self._num_pixels = 0
-        self._pages = CellPages(level, keys)
-        self._table = CellTable()
-        self._beside: list[tuple[np.ndarray, np.ndarray]] = []
-        self._num_beside = 0
-
-    def add(self, scores: np.ndarray, anomalous: np.ndarray) -> None:
-        """Count pixels: (P,) float32, (P,) bool."""
-        self._num_pixels += scores.size
-        keys = score_keys(scores)
-        beside = self._pages.add(keys, anomalous)
-        if beside.size:
-            self._beside.append((keys[beside], anomalous[beside]))
-            self._num_beside += beside.size
-            if self._num_beside >= _CHUNK:
-                self._add_beside()
-
-    def _add_beside(self) -> None:
-        """Count the pixels that had no page, a few calls for many."""
-        if self._beside:
-            parts = zip(*self._beside, strict=True)
-            keys, anomalous = map(np.concatenate, parts)
-            self._beside.clear()
-            self._num_beside = 0
-            self._pages.grow(keys)
-            rest = self._pages.add(keys, anomalous)
-            self._table.add(cell_keys(keys[rest], self.level),
-                            anomalous[rest])
-
-    def is_full(self) -> bool:
-        """Tell whether many more pixels have no room."""
-        return (self._num_pixels >= _MAX_PIXELS
-                or self._table.most_cells > _MOST_CELLS
-                and self._table.count_cells() > _MOST_CELLS)
-
-    def count_cells(self) -> int:
-        """Return about how many cells there are; some may count twice."""
-        self._add_beside()
-        return self._pages.count_cells() + self._table.count_cells()
-
-    def to_counts(self) -> list[ScoreCounts]:
-        """Return two parts, keys in any order, the counts still uint32."""
-        self._add_beside()
-        return [
-            ScoreCounts(cells, counts[0] - counts[1], counts[1], self.level)
-            for cells, counts in (self._pages.occupied(),
-                                  self._table.occupied())
-        ]
 
 
 class ScoreHistogram:
@@ -132,7 +69,7 @@ class ScoreHistogram:
             raise ValueError('`max_distinct` must lie in '
                              f'[1, {MAX_DISTINCT}], got {max_distinct}')
         self.max_distinct = max_distinct
-        self._settled = _NO_COUNTS
+        self._merged = _NO_COUNTS
         self._counter: CellCounter | None = None
 
     def update(self,
@@ -168,37 +105,39 @@ class ScoreHistogram:
                 rest = slice(start, start + _SAMPLE)
                 self._start(*_valid_pixels(scores[rest], labels[rest],
                                            source))
-            self._counter.add(*valid)
+            self._counter.count_pixels(*valid)
             if self._counter.is_full():
-                self._settle()
+                self._merge_counter()
         if (self._counter is not None and
                 self._counter.count_cells() > self.max_distinct + _SLACK):
-            self._settle()
+            self._merge_counter()
 
     def merge(self, other: ScoreCounts) -> None:
         """Add the counts of another part of the set, of any level."""
-        self._settled = merge_counts([self._settled, other],
+        self._merged = merge_counts([self._merged, other],
                                      self.max_distinct)
 
     def to_counts(self) -> ScoreCounts:
         """Return what was counted; the histogram can go on."""
-        self._settle()
-        return self._settled
+        self._merge_counter()
+        return self._merged
 
     def _start(self, scores: np.ndarray, anomalous: np.ndarray) -> None:
         """Start to count, at the level that a first part asks for anyway."""
-        level, keys = self._settled.level, self._settled.keys
+        level, keys = self._merged.level, self._merged.keys
         if not keys.size:
             level, keys = _level_of_sample(score_keys(scores),
                                            self.max_distinct)
         self._counter = CellCounter(level, keys)
 
-    def _settle(self) -> None:
+    def _merge_counter(self) -> None:
         """Enforce the limit and make room."""
         if self._counter is not None:
-            parts = [self._settled, *self._counter.to_counts()]
-            self._settled, self._counter = _NO_COUNTS, None  # free them
-            self._settled = merge_counts(parts, self.max_distinct)
+            level = self._counter.level
+            parts = [self._merged, *(ScoreCounts(*cells, level)
+                     for cells in self._counter.counted_cells())]
+            self._merged, self._counter = _NO_COUNTS, None  # free them
+            self._merged = merge_counts(parts, self.max_distinct)
 
 
 def _level_of_sample(keys: np.ndarray,
@@ -260,12 +199,22 @@ def _valid_pixels(scores: np.ndarray, labels: np.ndarray,
         valid = labels != IGNORE_LABEL
         scores, labels = scores[valid], labels[valid]
         anomalous = anomalous[valid]
-    if np.isnan(scores.max(initial=0)):
-        raise ValueError(f'NaN among the anomaly scores of {source}; a score '
-                         'must be a number or infinite, check the model and '
-                         'its weights')
+    refuse_nan(scores, source)
     if not is_plain and (labels != anomalous).any():
         raise ValueError(f'anomaly labels of {source} must be 0, 1 or '
                          f'{IGNORE_LABEL}, got {np.unique(labels).tolist()}; '
                          'split stored labels with labels.split_outliers')
     return scores, anomalous
+
+
+def refuse_nan(scores: np.ndarray, source: str) -> None:
+    """Raise a ValueError that names the source if a valid score is NaN.
+
+    Args:
+        scores: Any shape, of valid pixels; infinities are scores.
+        source: What the error calls them, e.g. the image file.
+    """
+    if np.isnan(scores.max(initial=0)):
+        raise ValueError(f'NaN among the anomaly scores of {source}; a score '
+                         'must be a number or infinite, check the model and '
+                         'its weights')

@@ -22,12 +22,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .ranking import METRIC_NAMES, RankingMetrics
-from .ranking_curves import RankingCurves, thin_curves
-from .score_histogram import IGNORE_LABEL
+from .ranking import (
+    METRIC_NAMES,
+    RECALL,
+    RankingCurves,
+    RankingMetrics,
+    thin_curves,
+)
+from .score_histogram import IGNORE_LABEL, refuse_nan
 
 NUM_BINS = 768
-_RECALL = 0.95
 
 NamedBins = tuple[str, 'FrameBins']
 
@@ -91,8 +95,8 @@ class SmiycPixels:
         self._float16 = float16
         self._frames: list[NamedBins] = []
 
-    def update(self, name: str, scores: np.ndarray,
-               labels: np.ndarray) -> None:
+    def count_image(self, name: str, scores: np.ndarray,
+                    labels: np.ndarray) -> None:
         """Count an image.
 
         Args:
@@ -105,10 +109,7 @@ class SmiycPixels:
         """
         valid = labels != IGNORE_LABEL
         scores, labels = scores[valid], labels[valid]
-        if np.isnan(scores).any():
-            raise ValueError(f'NaN among the anomaly scores of {name}; a '
-                             'score must be a number, check the model and '
-                             'its weights')
+        refuse_nan(scores, name)
         if self._float16:
             with np.errstate(over='ignore'):  # to infinity, as there
                 scores = scores.astype(np.float16)
@@ -117,11 +118,11 @@ class SmiycPixels:
             self._frames.append((name, bins))
 
     def part(self) -> list[NamedBins]:
-        """Return what :meth:`merge` of another rank takes."""
+        """Return what :meth:`merge_part` of another process takes."""
         return self._frames
 
-    def merge(self, part: list[NamedBins]) -> None:
-        """Add what another rank counted."""
+    def merge_part(self, part: list[NamedBins]) -> None:
+        """Add what another process counted."""
         self._frames.extend(part)
 
     def rank(self) -> tuple[RankingMetrics, RankingCurves]:
@@ -153,15 +154,15 @@ def rank_smiyc(
                 RankingCurves(*(np.zeros(0) for _ in range(4))))
     order = np.argsort(thresholds)[::-1]  # not stable, as there
     thresholds = thresholds[order]
-    hits, alarms = (np.cumsum(x[order]) for x in (positives, negatives))
-    points = _collapse(thresholds, hits, alarms)
+    tp, fp = (np.cumsum(x[order]) for x in (positives, negatives))
+    points = _collapse(thresholds, tp, fp)
     values, threshold = _values(*points)
     return (RankingMetrics(values, unknown, *total, 0, threshold),
             thin_curves(*points))
 
 
-def _collapse(thresholds: np.ndarray, hits: np.ndarray,
-              alarms: np.ndarray) -> tuple[np.ndarray, ...]:
+def _collapse(thresholds: np.ndarray, tp: np.ndarray,
+              fp: np.ndarray) -> tuple[np.ndarray, ...]:
     """Keep the last of the bins with one threshold, and the very first one.
 
     The first one is kept although others may share its threshold: with a
@@ -170,23 +171,23 @@ def _collapse(thresholds: np.ndarray, hits: np.ndarray,
     """
     last = np.flatnonzero(thresholds[:-1] != thresholds[1:])
     kept = np.unique(np.concatenate([[0], last, [thresholds.size - 1]]))
-    thresholds, hits, alarms = (x[kept] for x in (thresholds, hits, alarms))
-    if hits[0] or alarms[0]:
+    thresholds, tp, fp = (x[kept] for x in (thresholds, tp, fp))
+    if tp[0] or fp[0]:
         thresholds = np.append(thresholds[0] + 1, thresholds)
-        hits, alarms = np.append(0, hits), np.append(0, alarms)
-    return thresholds, hits, alarms
+        tp, fp = np.append(0, tp), np.append(0, fp)
+    return thresholds, tp, fp
 
 
-def _values(thresholds: np.ndarray, hits: np.ndarray,
-            alarms: np.ndarray) -> tuple[dict[str, float], float]:
+def _values(thresholds: np.ndarray, tp: np.ndarray,
+            fp: np.ndarray) -> tuple[dict[str, float], float]:
     """Return the metrics in percent and the threshold of the best F1."""
-    recall, fpr = hits / hits[-1], alarms / alarms[-1]
-    found = hits + alarms
-    precision = np.divide(hits, found, out=np.ones(hits.size), where=found > 0)
-    f1 = 2 * hits / (found + hits[-1])
+    recall, fpr = tp / tp[-1], fp / fp[-1]
+    found = tp + fp
+    precision = np.divide(tp, found, out=np.ones(tp.size), where=found > 0)
+    f1 = 2 * tp / (found + tp[-1])
     best = int(np.argmax(f1))
     results = (np.sum(np.diff(recall) * precision[1:]),
-               fpr[np.searchsorted(recall, _RECALL)],
+               fpr[np.searchsorted(recall, RECALL)],
                np.sum(np.diff(fpr) * (recall[1:] + recall[:-1]) / 2), f1[best])
     values = {name: 100 * float(value)
               for name, value in zip(METRIC_NAMES, results, strict=True)}

@@ -22,10 +22,8 @@ from mmseg_anomaly.engine.hooks.anomaly_visualization_hook import (
     index_by_path,
     load_image,
 )
-from mmseg_anomaly.evaluation.operating_point import (
-    sha256_of,
-    threshold_path,
-)
+from mmseg_anomaly.evaluation.threshold_file import threshold_path
+from mmseg_anomaly.file_hash import sha256_of
 from mmseg_anomaly.visualization.decision import make_decision
 
 CLASSES = ('dark', 'light', 'other')

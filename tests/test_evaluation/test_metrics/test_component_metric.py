@@ -1,23 +1,13 @@
 import json
-import logging
 import math
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from mmengine.config import ConfigDict
-from mmengine.dataset import DefaultSampler
 from mmengine.evaluator import Evaluator
-from mmengine.logging import MMLogger
-from mmengine.structures import PixelData
-from mmseg.structures import SegDataSample
+from test_evaluation.conftest import evaluate, make_sample, square_sample
 
-import mmseg_anomaly  # noqa: F401
-from mmseg_anomaly.evaluation import ComponentMetric
+from mmseg_anomaly.evaluation import AnomalyMetric, ComponentMetric
 from mmseg_anomaly.evaluation.metrics.component_metric import METRIC_NAMES
 
 STORED = np.full(256, 255, np.uint8)
@@ -25,50 +15,12 @@ STORED[:2] = 0, 254
 
 
 def _sample(label, name='road.png', **maps):
-    """A data sample as the segmentor returns it; the label in 0, 1, 255."""
-    sample = SegDataSample(metainfo={
-        'img_path': name, 'anomaly_scorers': tuple(maps)
-    })
-    label = STORED[np.array(label, np.uint8)]
-    sample.gt_sem_seg = PixelData(data=torch.tensor(label)[None].long())
-    for scorer, values in maps.items():
-        data = torch.tensor(np.array(values), dtype=torch.float32)[None]
-        sample.set_data({f'anomaly_map_{scorer}': PixelData(data=data)})
-    sample.pred_anomaly_map = sample.get(f'anomaly_map_{next(iter(maps))}')
-    return sample
+    """A sample from a label of 0, 1 and 255."""
+    return make_sample(None, STORED[np.array(label, np.uint8)], name, **maps)
 
 
 def _evaluate(samples, batch_size=1, **kwargs):
-    metric = ComponentMetric(**kwargs)
-    for start in range(0, len(samples), batch_size):
-        metric.process(None, [sample.to_dict() for sample
-                              in samples[start:start + batch_size]])
-    return metric.evaluate(len(samples))
-
-
-def _square_sample(seed, void=True):
-    """An object of 20x20 pixels; `rba` finds it, `msp` a part of it."""
-    rng = np.random.default_rng(seed)
-    label = np.zeros((40, 60), np.uint8)
-    top, left = rng.integers(20), rng.integers(30)
-    label[top:top + 20, left:left + 20] = 1
-    if void:
-        label[:, -5:] = 255
-    rba = label + .3 * rng.random(label.shape)
-    rba[label == 255] = 9
-    msp = np.where(np.arange(60) < left + 8, rba, 0)
-    return _sample(label, f'{seed}.png', rba=rba, msp=msp)
-
-
-@pytest.fixture
-def log():
-    messages = []
-    handler = logging.Handler()
-    handler.emit = lambda record: messages.append(record.getMessage())
-    logger = MMLogger.get_current_instance()
-    logger.addHandler(handler)
-    yield messages
-    logger.removeHandler(handler)
+    return evaluate(ComponentMetric(**kwargs), samples, batch_size)
 
 
 def test_evaluate__hand_computed(log):
@@ -90,19 +42,19 @@ def test_evaluate__hand_computed(log):
 
 
 def test_evaluate__every_scorer_has_its_own_threshold(log):
-    values = _evaluate([_square_sample(seed) for seed in range(3)],
+    values = _evaluate([square_sample(seed) for seed in range(3)],
                        track='obstacle')
     assert values['component/rba/sIoU'] == values['component/sIoU'] == 100
     assert values['component/msp/sIoU'] == pytest.approx(40)
     assert values['component/msp/PPV'] == 100
-    only = _evaluate([_square_sample(seed) for seed in range(3)],
+    only = _evaluate([square_sample(seed) for seed in range(3)],
                      track='obstacle', scorers=['msp'])
     assert only['component/sIoU'] == values['component/msp/sIoU']
     assert 'component/rba/sIoU' not in only
 
 
 def test_evaluate__the_track_decides_which_components_count():
-    samples = [_square_sample(0)]
+    samples = [square_sample(0)]
     assert math.isnan(_evaluate(samples, track='anomaly')['component/PPV'])
     assert _evaluate(samples, track='obstacle')['component/PPV'] == 100
 
@@ -132,7 +84,7 @@ def _threshold_file(folder, **content):
 
 
 def test_evaluate__a_threshold_file_names_its_scorer(tmp_path):
-    samples = [_square_sample(seed) for seed in range(2)]
+    samples = [square_sample(seed) for seed in range(2)]
     values = _evaluate(samples, track='obstacle',
                        threshold=_threshold_file(tmp_path))
     assert values == _evaluate(samples, track='obstacle', threshold=.5,
@@ -142,18 +94,19 @@ def test_evaluate__a_threshold_file_names_its_scorer(tmp_path):
                             for name in METRIC_NAMES]
 
 
-def test_evaluate__removes_what_it_wrote(tmp_path):
+def test_evaluate__leaves_no_file(tmp_path):
     metric = ComponentMetric(spool_dir=str(tmp_path / 'spool'))
     for _ in range(2):
-        metric.process(None, [_square_sample(0).to_dict()])
-        assert len(list((tmp_path / 'spool').glob('*/*.npz'))) == 1
+        metric.process(None, [square_sample(0).to_dict()])
+        # the file has no name, so that nothing can leak
+        assert list((tmp_path / 'spool').iterdir()) == []
         metric.evaluate(1)
         assert list((tmp_path / 'spool').iterdir()) == []
 
 
 @pytest.mark.parametrize('batch_size', [2, 5])
 def test_evaluate__does_not_depend_on_batches_or_order(batch_size):
-    samples = [_square_sample(seed) for seed in range(5)]
+    samples = [square_sample(seed) for seed in range(5)]
     expected = _evaluate(samples, track='obstacle')
     assert _evaluate(samples[::-1], batch_size, track='obstacle') == expected
 
@@ -212,13 +165,13 @@ def test_init__rejects_what_does_not_exist(tmp_path):
 
 def test_process__one_threshold_serves_one_scorer():
     with pytest.raises(ValueError, match=r"0\.5 belongs to one scorer, "
-                       r"0\.png has \('rba', 'msp'\)"):
-        _evaluate([_square_sample(0)], threshold=.5)
+                       r"images/0\.png has \('rba', 'msp'\)"):
+        _evaluate([square_sample(0)], threshold=.5)
 
 
 def test_process__the_scorers_to_rate_must_be_there():
     with pytest.raises(ValueError, match=r"has the scorers \('rba', 'msp'\)"):
-        _evaluate([_square_sample(0)], scorers=['eam'])
+        _evaluate([square_sample(0)], scorers=['eam'])
 
 
 def test_process__scorers_may_not_change():
@@ -239,56 +192,44 @@ def test_component_metric__serves_beside_others_in_an_evaluator():
         ConfigDict(type='mmseg.AnomalyMetric'),
         ConfigDict(type='mmseg.ComponentMetric', track='obstacle')
     ])
-    evaluator.process([_square_sample(0)])
+    evaluator.process([square_sample(0)])
     values = evaluator.evaluate(1)
     assert values['component/F1'] == values['anomaly/F1'] == 100
 
 
-def _evaluate_as_rank(size, **kwargs):
-    samples = [_square_sample(seed) for seed in range(size)]
-    metric = ComponentMetric('obstacle', **kwargs)
-    for index in DefaultSampler(samples, shuffle=False):
-        metric.process(None, [samples[index].to_dict()])
-    return metric.evaluate(size)
+def _printed_threshold(log):
+    """What the newest table has in its last column, 'score >'."""
+    table = next(message for message in reversed(log) if 'score >' in message)
+    return next(row for row in table.splitlines()
+                if row.startswith('|  rba')).split('|')[-2].strip()
 
 
-SETTINGS = (dict(), dict(protocol='smiyc', collect_device='gpu'),
-            dict(threshold=.5, scorers=['msp']))
+@pytest.mark.parametrize('protocol', ['exact', 'smiyc', 'smiyc_float16'])
+@pytest.mark.parametrize('clumped', [False, True])
+def test_best_f1__printed_threshold_reproduces_it(log, protocol, clumped):
+    """Scores that tie with the best threshold are all or none flagged."""
+    label = np.zeros((20, 20), np.uint8)
+    label[:, :10] = 1
+    score = label.astype(np.float32)
+    if clumped:  # at 1, on both sides, and around it
+        rng = np.random.default_rng(0)
+        score = 1 - rng.choice([0, 2**-24, 2**-11], label.shape,
+                               p=[.5, .3, .2]).astype(np.float32)
+        score[:, 12:] -= .5
+    samples = [_sample(label, rba=score)]
+    options = dict(track='obstacle', protocol=protocol)
+    best = _evaluate(samples, **options)
+    printed = float(_printed_threshold(log))
+    again = _evaluate(samples, threshold=printed, **options)
+    assert again == pytest.approx(best, nan_ok=True, abs=0, rel=0)
+    if protocol == 'exact':  # the official bins end at 1, and > 1 is nothing
+        assert best['component/F1'] == again['component/F1'] == 100
 
 
-def _main():
-    """Run as one rank of two; write what each setting gave."""
-    rank = int(sys.argv[1])
-    torch.distributed.init_process_group(
-        'gloo', f'file://{Path.cwd()}/store', rank=rank, world_size=2)
-    values = {
-        str(size): [
-            _evaluate_as_rank(size, spool_dir='spool', **setting)
-            for setting in SETTINGS
-        ]
-        for size in (1, 2, 5)
-    }
-    Path(f'{rank}.json').write_text(json.dumps(values))
-
-
-def test_two_processes__give_the_numbers_of_one(tmp_path):
-    root = str(Path(__file__).resolve().parents[2])
-    environment = {**os.environ, 'PYTHONPATH': root, 'OMP_NUM_THREADS': '1'}
-    processes = [
-        subprocess.Popen([sys.executable, __file__, rank], cwd=tmp_path,
-                         env=environment) for rank in '01'
-    ]
-    assert [process.wait(timeout=900) for process in processes] == [0, 0]
-    for rank in (0, 1):
-        values = json.loads((tmp_path / f'{rank}.json').read_text())
-        for size, settings in values.items():
-            samples = [_square_sample(seed) for seed in range(int(size))]
-            assert settings == [
-                _evaluate(samples, track='obstacle', **setting)
-                for setting in SETTINGS
-            ]
-    assert list((tmp_path / 'spool').iterdir()) == []
-
-
-if __name__ == '__main__':
-    _main()
+def test_best_f1__of_anomaly_metric_is_that_of_the_components(log):
+    samples = [square_sample(seed) for seed in range(3)]
+    best = _evaluate(samples, track='obstacle', scorers=['msp'])
+    threshold = evaluate(AnomalyMetric(), samples)['anomaly/msp/F1_threshold']
+    assert f'{threshold!r}' in next(m for m in log if 'F1 at score >' in m)
+    assert _evaluate(samples, track='obstacle', scorers=['msp'],
+                     threshold=threshold) == best

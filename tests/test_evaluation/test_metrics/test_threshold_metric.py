@@ -3,34 +3,20 @@ import math
 
 import numpy as np
 import pytest
-import torch
+from test_evaluation.conftest import evaluate, make_sample
 
 from mmseg_anomaly.evaluation.metrics.threshold_metric import ThresholdMetric
 
 SCORES = [0., .1, .2, .3, .4, .5]
 
 
-def sample(scores, label, **fields):
-    return dict(
-        img_path='a.png',
-        pred_anomaly_map=dict(data=torch.tensor([[scores]])),
-        gt_sem_seg=dict(data=torch.tensor([[label]])), **fields)
-
-
-def evaluate(metric, *samples):
-    for each in samples:
-        metric.process(None, [each])
-    return metric.evaluate(len(samples))
-
-
 def test_metric__reports_what_the_threshold_reaches(tmp_path):
     path = tmp_path / 'new' / 'a.threshold.json'
     metric = ThresholdMetric(
         fpr=0.25, path=str(path), facts=dict(checkpoint_sha256='ab'))
-    fields = dict(anomaly_scorers=('rba', ), anomaly_protocol='whole image')
     values = evaluate(
-        metric, sample(SCORES[:3], [0, 253, 255], **fields),
-        sample(SCORES[3:], [0, 0, 254], **fields))
+        metric, [make_sample(SCORES[:3], [0, 253, 255], rba=None),
+                 make_sample(SCORES[3:], [0, 0, 254], rba=None)])
 
     # of 0, .1, .3, .4 the last may be flagged
     assert values['threshold/FPR'] == 0.25
@@ -47,7 +33,7 @@ def test_metric__reports_what_the_threshold_reaches(tmp_path):
 def test_metric__writes_null_for_a_rate_that_is_undefined(tmp_path):
     path = tmp_path / 'a.json'
     values = evaluate(ThresholdMetric(fpr=0., path=str(path)),
-                      sample(SCORES, [0] * 6))
+                      [make_sample(SCORES, [0] * 6)])
     assert math.isnan(values['threshold/TPR'])
     assert json.loads(path.read_text())['reached'] == dict(
         fpr=0.0, tpr=None)
@@ -55,9 +41,9 @@ def test_metric__writes_null_for_a_rate_that_is_undefined(tmp_path):
 
 def test_metric__counts_a_second_test_anew():
     metric = ThresholdMetric(tpr=1.)
-    first = evaluate(metric, sample(SCORES, [0, 0, 0, 254, 254, 254]))
+    first = evaluate(metric, [make_sample(SCORES, [0, 0, 0, 254, 254, 254])])
     assert (first['threshold/FPR'], first['threshold/TPR']) == (0, 1)
-    second = evaluate(metric, sample(SCORES, [0, 254, 0, 0, 0, 0]))
+    second = evaluate(metric, [make_sample(SCORES, [0, 254, 0, 0, 0, 0])])
     assert (second['threshold/FPR'], second['threshold/TPR']) == (.8, 1)
 
 

@@ -6,10 +6,8 @@ import pytest
 from mmseg_anomaly.evaluation.pixels import bootstrap
 from mmseg_anomaly.evaluation.pixels.bootstrap import (
     Bootstrap,
-    bootstrap_intervals,
-)
-from mmseg_anomaly.evaluation.pixels.image_counts import (
     ImageCounts,
+    bootstrap_intervals,
     count_image,
 )
 from mmseg_anomaly.evaluation.pixels.ranking import rank_pixels
@@ -35,7 +33,7 @@ def _images(kind, count, size=3000):
 def _counts_of(images):
     counts = ImageCounts()
     for index, image in enumerate(images):
-        counts.add(f'{index:03d}.png', count_image(*image))
+        counts.store(f'{index:03d}.png', count_image(*image))
     return counts
 
 
@@ -86,7 +84,7 @@ def test_intervals__follow_the_names_not_the_order():
     expected = bootstrap_intervals(_counts_of(images), values, Bootstrap(20))
     shuffled = ImageCounts()
     for index in (3, 1, 4, 0, 2):
-        shuffled.add(f'{index:03d}.png', count_image(*images[index]))
+        shuffled.store(f'{index:03d}.png', count_image(*images[index]))
     assert bootstrap_intervals(shuffled, values, Bootstrap(20)) == expected
     other = bootstrap_intervals(shuffled, values, Bootstrap(20, seed=1))
     assert other != expected

@@ -7,7 +7,9 @@ from mmseg_anomaly.evaluation.pixels.float_keys import (
     MAX_LEVEL,
     cell_keys,
     is_exact,
+    score_below,
     score_keys,
+    score_of,
     sufficient_level,
 )
 
@@ -102,3 +104,22 @@ def test_sufficient_level_is_the_smallest():
 def test_sufficient_level_never_counts_on_exact_keys():
     keys = score_keys(_floats_around(1, 9))
     assert sufficient_level(keys, 5) == MAX_LEVEL
+
+
+def test_score_of__inverts_the_keys():
+    scores = np.array([-np.inf, -3.5, -1e-45, 0, 1e-45, .1, np.inf],
+                      np.float32)
+    assert np.array_equal(score_of(score_keys(scores)), scores)
+
+
+def test_score_of__a_cell_around_minus_infinity_is_a_score():
+    key = score_keys(np.array([-np.inf], np.float32)) & np.uint32(0xFFFF8000)
+    assert score_of(key) == -np.inf
+
+
+def test_score_below__flags_a_score_and_all_above_it_by_greater_than():
+    scores = np.array([-3.5, -1e-45, 0, 1e-45, 1 - 2**-24, 1, np.inf],
+                      np.float32)
+    for place, threshold in enumerate(score_below(score_keys(scores))):
+        assert np.array_equal(scores > threshold, scores >= scores[place])
+        assert float(repr(float(threshold))) == threshold

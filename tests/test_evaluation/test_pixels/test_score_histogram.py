@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
-from mmseg_anomaly.evaluation.pixels import score_histogram
+from mmseg_anomaly.evaluation.pixels import fast_counter, score_histogram
 from mmseg_anomaly.evaluation.pixels.float_keys import cell_keys
 from mmseg_anomaly.evaluation.pixels.ranking import rank_pixels
 from mmseg_anomaly.evaluation.pixels.score_histogram import (
@@ -216,7 +216,7 @@ def test_counts__pass_the_range_of_32_bits():
 
 
 def test_counter__is_emptied_before_it_overflows(monkeypatch):
-    monkeypatch.setattr(score_histogram, '_MAX_PIXELS', 100_000)
+    monkeypatch.setattr(fast_counter, '_MAX_PIXELS', 100_000)
     scores, labels = _saturated(400_000)
     scores = np.round(scores, 3)
     _assert_equal(_histogram(scores, labels, 3).to_counts(),

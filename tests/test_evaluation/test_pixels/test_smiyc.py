@@ -72,16 +72,16 @@ def test_smiyc_pixels__drop_void_and_merge():
               ('c', [[math.nan]], [[255]])]
     for image, part in zip(images, (first, second, second), strict=True):
         for pixels in (both, part):
-            pixels.update(image[0], np.array(image[1], np.float32),
+            pixels.count_image(image[0], np.array(image[1], np.float32),
                           np.array(image[2], np.uint8))
-    second.merge(first.part())
+    second.merge_part(first.part())
     assert second.rank()[0].values == both.rank()[0].values
     assert both.rank()[0].num_positives == 2
 
 
 def test_smiyc_pixels__name_the_image_with_nan():
     with pytest.raises(ValueError, match='NaN among the anomaly scores of a'):
-        SmiycPixels(float16=True).update(
+        SmiycPixels(float16=True).count_image(
             'a', np.array([math.nan], np.float32), np.zeros(1, np.uint8))
 
 
@@ -102,8 +102,8 @@ def test_smiyc_pixels__equal_the_official_ones(reference_dir):
         pixels = SmiycPixels(float16=precision == 'float16')
         for index in range(3):
             if f'{name}.{index}.score' in arrays:
-                pixels.update(str(index), arrays[f'{name}.{index}.score'],
-                              arrays[f'{name}.{index}.label'])
+                pixels.count_image(str(index), arrays[f'{name}.{index}.score'],
+                                   arrays[f'{name}.{index}.label'])
         ranking, _ = pixels.rank()
         if 0 in (ranking.num_positives, ranking.num_negatives):
             assert math.isnan(ranking.values['AuPRC'])

@@ -1,15 +1,13 @@
-import math
-
+"""The counts of single images, from which the bootstrap samples."""
 import numpy as np
 
-from mmseg_anomaly.evaluation.pixels import image_counts
-from mmseg_anomaly.evaluation.pixels.float_keys import score_keys
-from mmseg_anomaly.evaluation.pixels.image_counts import (
-    MAX_CELLS,
+from mmseg_anomaly.evaluation.pixels import bootstrap
+from mmseg_anomaly.evaluation.pixels.bootstrap import (
+    MAX_IMAGE_CELLS,
     ImageCounts,
     count_image,
-    image_row,
 )
+from mmseg_anomaly.evaluation.pixels.float_keys import score_keys
 from mmseg_anomaly.evaluation.pixels.score_histogram import ScoreHistogram
 
 
@@ -37,42 +35,29 @@ def test_count_image__of_no_pixel_is_empty():
 def test_image_counts__come_back_coarse_in_the_order_of_names():
     images = ImageCounts()
     for seed in (2, 0, 1):
-        images.add(f'{seed}.png', count_image(*_random_image(seed)))
+        images.store(f'{seed}.png', count_image(*_random_image(seed)))
     assert len(images) == 3
     for seed, counts in enumerate(images):
-        histogram = ScoreHistogram(MAX_CELLS)
+        histogram = ScoreHistogram(MAX_IMAGE_CELLS)
         histogram.update(*_random_image(seed))
         expected = histogram.to_counts()
         assert counts.level == expected.level > 0
-        assert counts.keys.size <= MAX_CELLS
+        assert counts.keys.size <= MAX_IMAGE_CELLS
         for name in ('keys', 'negatives', 'positives'):
             assert np.array_equal(getattr(counts, name),
                                   getattr(expected, name))
 
 
 def test_image_counts__travel_in_batches(monkeypatch):
-    monkeypatch.setattr(image_counts, '_BATCH_BYTES', 120_000)
+    monkeypatch.setattr(bootstrap, '_BATCH_BYTES', 120_000)
     here, there = ImageCounts(), ImageCounts()
     for seed in range(7):
         target = here if seed % 3 else there
-        target.add(f'{seed}.png', count_image(*_random_image(seed)))
-    assert len(there.batches()) == 2
-    for batch in there.batches():
-        here.merge(there.records(batch))
+        target.store(f'{seed}.png', count_image(*_random_image(seed)))
+    batches = list(there.record_batches())
+    assert len(batches) == 2
+    for records in batches:
+        here.store_records(records)
     for seed, counts in enumerate(here):
         assert counts.positives.sum() == _random_image(seed)[1].sum()
-    assert ImageCounts().batches() == []
-
-
-def test_image_row__hand_computed():
-    row = image_row('a.png', count_image(np.array([3, 2, 1], np.float32),
-                                         np.array([0, 1, 0], np.uint8)))
-    assert row == {'image': 'a.png', 'pixels': 3, 'positives': 1,
-                   'AuPRC': 50, 'FPR95': 50}
-
-
-def test_image_row__without_anomaly_is_undefined():
-    row = image_row('a.png', count_image(np.array([3], np.float32),
-                                         np.array([0], np.uint8)))
-    assert (row['pixels'], row['positives']) == (1, 0)
-    assert math.isnan(row['AuPRC']) and math.isnan(row['FPR95'])
+    assert list(ImageCounts().record_batches()) == []

@@ -1,0 +1,79 @@
+"""The threshold file that is kept next to a checkpoint."""
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..file_hash import sha256_of
+
+RULE = 'score > threshold'
+
+
+def threshold_path(checkpoint: str | Path) -> Path:
+    """Return where the threshold of a checkpoint is kept."""
+    checkpoint = Path(checkpoint)
+    return checkpoint.with_name(f'{checkpoint.stem}.threshold.json')
+
+
+def read_threshold(path: str | Path,
+                   checkpoint: str | Path | None = None,
+                   head: str | Path | None = None) -> dict[str, Any]:
+    """Read what ``choose_threshold.py`` wrote.
+
+    Args:
+        path: The JSON file.
+        checkpoint: The file the scores come from, where it is known.
+        head: File of the pixel head that is attached to that checkpoint.
+
+    Returns:
+        Its content, with ``threshold`` and ``scorer``. Pixels with a score
+        > ``threshold`` are flagged, also if the file was written for >=.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it holds no threshold, states an unknown rule, or
+            belongs to another checkpoint or pixel head.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f'there is no threshold file {path}; write one by '
+            'tools/analysis_tools/choose_threshold.py, or give a number')
+    content = json.loads(path.read_text())
+    if not isinstance(content, dict) or not {
+            'threshold', 'scorer', 'checkpoint_sha256'} <= set(content):
+        raise ValueError(
+            f'{path} is not a threshold file: expected the keys threshold, '
+            'scorer and checkpoint_sha256; write it again by '
+            'tools/analysis_tools/choose_threshold.py')
+    content['threshold'] = _by_rule(path, content)
+    if checkpoint is not None:
+        _check_file(path, 'checkpoint', content['checkpoint_sha256'],
+                    checkpoint)
+        _check_file(path, 'pixel head', content.get('head_sha256'), head)
+    return content
+
+
+def _by_rule(path: Path, content: dict[str, Any]) -> float:
+    """Return the threshold that a score must exceed to be flagged."""
+    rule, threshold = content.get('rule', RULE), content['threshold']
+    if rule == RULE:
+        return threshold
+    if rule == 'score >= threshold':
+        return float(np.nextafter(np.float32(threshold), np.float32(-np.inf)))
+    raise ValueError(f'{path} states the rule {rule!r}, which is unknown: '
+                     f'expected {RULE!r}; write it again by '
+                     'tools/analysis_tools/choose_threshold.py')
+
+
+def _check_file(threshold: Path, kind: str, expected: str | None,
+                file: str | Path | None) -> None:
+    found = None if file is None else sha256_of(file)
+    if found != expected:
+        wanted = 'none' if expected is None else f'SHA-256 {expected[:12]}'
+        got = 'none' if found is None else f'{file} ({found[:12]})'
+        raise ValueError(
+            f'{threshold} was chosen for another {kind} ({wanted}), got '
+            f'{got}; choose a threshold for this model by '
+            'tools/analysis_tools/choose_threshold.py')
