@@ -27,6 +27,24 @@ RESERVED_INDICES = (KNOWN_INDEX, OUTLIER_INDEX, IGNORE_INDEX)
 LabelMap = TypeVar('LabelMap', Tensor, np.ndarray)
 
 
+def refuse_reduce_zero_label(reduce_zero_label: bool) -> None:
+    """Raise if MMSeg would shift the labels of a dataset by one.
+
+    Args:
+        reduce_zero_label: As given to a dataset.
+
+    Raises:
+        ValueError: If it is set: class 0 would become void, and the outlier
+            id a class id.
+    """
+    if reduce_zero_label:
+        raise ValueError(
+            f'`reduce_zero_label=True` would turn the outlier id '
+            f'{OUTLIER_INDEX} into a class id, and class 0 into void; set it '
+            'to False in the dataset and list the ids that change in its '
+            'label map')
+
+
 def split_outliers(seg_label: LabelMap) -> tuple[LabelMap, LabelMap]:
     """Split stored labels into a semantic and an anomaly label.
 

@@ -5,14 +5,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mmseg_anomaly.labels import (
-    IGNORE_INDEX,
-    RESERVED_INDICES,
-    split_outliers,
-)
+from mmseg_anomaly.labels import IGNORE_INDEX, split_outliers
 
 from .image_check import check_image
-from .transforms.loading import read_label
+from .label_files import (
+    ids_outside_map,
+    ids_without_meaning,
+    read_label,
+    stored_ids,
+)
 
 
 @dataclass
@@ -77,14 +78,13 @@ def audit_frame(info: dict, num_classes: int,
         audit.doubts.append(str(error))
         return audit
     audit.raw_pixels = np.bincount(raw_label.ravel(), minlength=256)
-    audit.table = stored_ids(info['label_map'] or {})
+    audit.table = stored_ids(info['label_map'])
     raw_ids = np.flatnonzero(audit.raw_pixels)
     if audit.size_wh not in (None, raw_label.shape[::-1]):
         audit.doubts.append(
             f'{audit.name} is {audit.size_wh} (w, h), its label '
             f'{raw_label.shape[::-1]}')
-    unknown = [int(x) for x in raw_ids if not is_known(x, info, num_classes)]
-    if unknown:
+    if unknown := unknown_ids(raw_ids, info, num_classes):
         audit.doubts.append(f'{audit.name} holds the raw ids {unknown}, '
                             'which mean nothing here')
     is_void = (audit.table[raw_ids] == IGNORE_INDEX).all()
@@ -94,17 +94,8 @@ def audit_frame(info: dict, num_classes: int,
     return audit
 
 
-def stored_ids(label_map: dict[int, int]) -> np.ndarray:
-    """Return the stored id of each raw id, (256,)."""
-    table = np.arange(256, dtype=np.uint8)
-    for raw_id, new_id in label_map.items():
-        table[raw_id] = new_id
-    return table
-
-
-def is_known(raw_id: int, info: dict, num_classes: int) -> bool:
-    label_map = info['label_map'] or {}
-    if info.get('label_map_is_complete', False):
-        return raw_id in label_map
-    stored = label_map.get(raw_id, raw_id)
-    return stored < num_classes or stored in RESERVED_INDICES
+def unknown_ids(raw_ids: np.ndarray, info: dict,
+                num_classes: int) -> list[int]:
+    """Return the raw ids that ``LoadCheckedAnnotations`` would refuse."""
+    return sorted({*ids_outside_map(raw_ids, info),
+                   *ids_without_meaning(raw_ids, info, num_classes)})

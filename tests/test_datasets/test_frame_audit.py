@@ -1,8 +1,7 @@
 """What the audit finds in one image and its label."""
-import numpy as np
 import pytest
 
-from mmseg_anomaly.datasets.frame_audit import audit_frame, stored_ids
+from mmseg_anomaly.datasets.frame_audit import audit_frame
 
 
 @pytest.fixture
@@ -45,6 +44,8 @@ def test_missing_label_file__is_doubtful(frame, tmp_path):
                             f'{tmp_path / "a_label.png"}']
 
 
-def test_stored_ids__are_raw_ids_without_a_map():
-    assert (stored_ids({}) == np.arange(256)).all()
-    assert stored_ids({2: 254})[[1, 2]].tolist() == [1, 254]
+def test_ids__that_loading_would_refuse_are_doubtful(frame):
+    outside = audit_frame(frame([[0, 9]], {0: 253}), 19).doubts
+    assert outside == ['a.png holds the raw ids [9], which mean nothing here']
+    assert audit_frame(frame([[0, 19]]), 19).doubts == [
+        'a.png holds the raw ids [19], which mean nothing here']

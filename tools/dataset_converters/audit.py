@@ -26,10 +26,9 @@ from mmseg_anomaly.datasets.benchmarks.anomaly_dataset import AnomalyDataset
 from mmseg_anomaly.datasets.frame_audit import (
     FrameAudit,
     audit_frame,
-    is_known,
-    stored_ids,
+    unknown_ids,
 )
-from mmseg_anomaly.datasets.transforms.loading import read_label
+from mmseg_anomaly.datasets.label_files import read_label, stored_ids
 from mmseg_anomaly.labels import IGNORE_INDEX, KNOWN_INDEX, split_outliers
 
 TILE_WH = (320, 180)
@@ -147,10 +146,12 @@ def histogram(audits: list[FrameAudit], num_classes: int) -> PrettyTable:
                         align='r')
     images = sum((x.raw_pixels > 0).astype(int) for x in audits)
     pixels = sum(x.raw_pixels for x in audits)
-    stored = stored_ids(audits[0].info['label_map'] or {})
+    stored = stored_ids(audits[0].info['label_map'])
     meaning = split_outliers(stored)[1]
-    for raw_id in np.flatnonzero(pixels):
-        if not is_known(raw_id, audits[0].info, num_classes):
+    raw_ids = np.flatnonzero(pixels)
+    unknown = unknown_ids(raw_ids, audits[0].info, num_classes)
+    for raw_id in raw_ids:
+        if raw_id in unknown:
             means = 'nothing'
         elif stored[raw_id] < KNOWN_INDEX:
             means = 'class'

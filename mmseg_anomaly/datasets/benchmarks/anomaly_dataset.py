@@ -7,10 +7,15 @@ from typing import Any, ClassVar
 from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 
-from mmseg_anomaly.labels import IGNORE_INDEX, KNOWN_INDEX, OUTLIER_INDEX
+from mmseg_anomaly.labels import (
+    IGNORE_INDEX,
+    KNOWN_INDEX,
+    OUTLIER_INDEX,
+    refuse_reduce_zero_label,
+)
 
 from ..image_check import check_image
-from ..transforms.loading import read_label
+from ..label_files import read_label
 from .layouts import Frame, Layout, Split, list_frames
 
 _BASE_ARGUMENTS = {'indices', 'test_mode', 'lazy_init', 'serialize_data'}
@@ -81,10 +86,7 @@ class AnomalyDataset(BaseSegDataset):
                  metainfo: dict[str, Any] | None = None,
                  reduce_zero_label: bool = False,
                  **kwargs: Any) -> None:
-        if reduce_zero_label:
-            raise ValueError(
-                '`reduce_zero_label=True` would make normal pixels void and '
-                'the outlier id 254 a class id; set it to False')
+        refuse_reduce_zero_label(reduce_zero_label)
         if unknown := set(kwargs) - _BASE_ARGUMENTS:
             raise TypeError(
                 f'{type(self).__name__} takes no {sorted(unknown)}; its '

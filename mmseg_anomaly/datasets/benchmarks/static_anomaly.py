@@ -8,8 +8,10 @@ from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
+from mmseg_anomaly.labels import refuse_reduce_zero_label
+
 from ..image_check import check_image
-from ..transforms.loading import read_label
+from ..label_files import read_label
 
 MANIFEST_NAME = 'manifest.json'
 
@@ -53,10 +55,7 @@ class StaticAnomalyDataset(BaseSegDataset):
                  metainfo: dict[str, Any] | None = None,
                  reduce_zero_label: bool = False,
                  **kwargs: Any) -> None:
-        if reduce_zero_label:
-            raise ValueError(
-                '`reduce_zero_label=True` would turn the outlier id 254 into '
-                'a class id; set it to False')
+        refuse_reduce_zero_label(reduce_zero_label)
         manifest = _read_manifest(Path(data_root, MANIFEST_NAME))
         stored = dict(
             classes=tuple(manifest['classes']), palette=manifest['palette'])

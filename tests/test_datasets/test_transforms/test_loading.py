@@ -1,9 +1,6 @@
 """Label maps are checked when they are loaded."""
 import numpy as np
 import pytest
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
-from mmseg.apis import inference_model
 from mmseg.registry import TRANSFORMS
 from PIL import Image
 
@@ -137,28 +134,3 @@ def test_load__corrupt_file_is_named(tmp_path, kept):
     with pytest.raises(ValueError, match=rf'cut\.png of {kept} bytes cannot '
                        'be decoded'):
         _load(path)
-
-
-class EchoModel:
-    """Returns the samples that `inference_model` hands to a segmentor."""
-
-    def __init__(self, *pipeline):
-        self.cfg = Config(dict(test_pipeline=list(pipeline)))
-
-    def test_step(self, data):
-        return data['data_samples']
-
-
-def test_load__is_left_out_for_images_without_labels(tmp_path):
-    init_default_scope('mmseg')
-    path = _write(tmp_path / 'street.png', np.zeros((4, 6, 3), np.uint8))
-    model = EchoModel(
-        dict(type='LoadImageFromFile'),
-        dict(type='LoadCheckedAnnotations', num_classes=3),
-        dict(type='PackSegInputs'))
-    with pytest.raises(KeyError, match='reduce_zero_label'):
-        inference_model(model, str(path))
-    model.cfg.test_pipeline = [
-        step for step in model.cfg.test_pipeline
-        if step['type'] != 'LoadCheckedAnnotations']
-    assert inference_model(model, str(path)).ori_shape == (4, 6)
