@@ -1,9 +1,10 @@
-"""Anomaly maps in the files that SegmentMeIfYouCan's own code reads.
+"""Heat map files as the code of SegmentMeIfYouCan reads them.
 
 They are float16, which has 11 significant bits: between 0.5 and 1 only 1024
 scores differ, so scores that clump near 1 are tied.
 """
 import importlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -62,12 +63,6 @@ def write_heatmap(path: Path, anomaly_map: np.ndarray) -> np.ndarray:
     return rounded.astype(np.float32)
 
 
-def read_heatmap(path: Path) -> np.ndarray:
-    """Read a map that :func:`write_heatmap` wrote, (H, W) float32."""
-    with _load_h5py().File(path, 'r') as file:
-        return file[KEY][:].astype(np.float32)
-
-
 def heatmap_shape(path: Path) -> tuple[int, ...]:
     """Return the shape of a stored map without reading its scores."""
     with _load_h5py().File(path, 'r') as file:
@@ -83,38 +78,35 @@ def _load_h5py() -> ModuleType:
 
 
 def rounding_losses(metrics: Mapping[str, float]) -> dict[str, float]:
-    """Return what float16 takes from each scorer.
+    """Return the points of AuPRC that float16 takes from each scorer.
 
     Args:
         metrics: ``anomaly/<scorer>/AuPRC`` and ``float16/<scorer>/AuPRC``,
-            in percent, beside others.
+            in percent, among others.
 
     Returns:
-        Scorer -> points of AuPRC lost; negative if ties happened to help,
-        NaN where undefined.
+        Scorer -> points lost; negative if ties happened to help, NaN where
+        undefined.
     """
-    losses = {}
-    for key, rounded in metrics.items():
-        prefix, _, scorer = key.removesuffix('/AuPRC').partition('/')
-        if prefix == FLOAT16_PREFIX and key == f'{prefix}/{scorer}/AuPRC':
-            losses[scorer] = metrics[f'anomaly/{scorer}/AuPRC'] - rounded
-    return losses
+    found = (re.fullmatch(rf'{FLOAT16_PREFIX}/(.+)/AuPRC', key)
+             for key in metrics)
+    return {
+        match[1]: metrics[f'anomaly/{match[1]}/AuPRC'] - metrics[match[0]]
+        for match in found if match
+    }
 
 
 def rounding_warnings(losses: Mapping[str, float]) -> list[str]:
-    """Say which scorers must not be handed in as float16, and what to take.
+    """Name the scorers that lose more than 0.1 points, and what to submit.
 
     Args:
-        losses: Of :func:`rounding_losses`.
-
-    Returns:
-        One sentence for each scorer that changes by more than 0.1 points.
+        losses: As :func:`rounding_losses` returns them.
     """
     return [
         f'rounding to float16 changes the AuPRC of {scorer} by {-loss:+.2f} '
-        'points, for its scores clump where half precision is coarse; hand '
-        f'in {_better(scorer, losses)}' for scorer, loss in losses.items()
-        if abs(loss) > WORTH_A_WARNING
+        'points because many scores are so close that float16 cannot tell '
+        f'them apart; submit {_better(scorer, losses)}'
+        for scorer, loss in losses.items() if abs(loss) > WORTH_A_WARNING
     ]
 
 
@@ -122,6 +114,6 @@ def _better(scorer: str, losses: Mapping[str, float]) -> str:
     kept = [other for other, loss in losses.items()
             if abs(loss) <= WORTH_A_WARNING]
     if scorer == 'msp' and ('max_logit' in kept or 'max_logit' not in losses):
-        return 'max_logit, which ranks pixels alike'
+        return 'max_logit instead: it gives the same ranking'
     return f'a score that keeps its value, such as {kept[0]}' if kept else (
         'a score that does not clump; none of those computed keeps its value')

@@ -1,6 +1,8 @@
 """What the tests of all metrics share."""
+import importlib
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -54,6 +56,12 @@ def evaluate(metric, samples, batch_size: int = 1) -> dict[str, float]:
         batch = samples[start:start + batch_size]
         metric.process(None, [sample.to_dict() for sample in batch])
     return metric.evaluate(len(samples))
+
+
+def read_heatmap(path: Path) -> np.ndarray:
+    """Scores (H, W) float32 of a heat map file."""
+    with importlib.import_module('h5py').File(path, 'r') as file:
+        return file['value'][:].astype(np.float32)
 
 
 def random_samples(count: int) -> list[SegDataSample]:

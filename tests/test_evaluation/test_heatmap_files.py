@@ -3,11 +3,11 @@ import sys
 
 import numpy as np
 import pytest
+from test_evaluation.conftest import read_heatmap
 
 from mmseg_anomaly.evaluation.heatmap_files import (
     heatmap_path,
     heatmap_shape,
-    read_heatmap,
     rounding_losses,
     rounding_warnings,
     write_heatmap,
@@ -78,11 +78,11 @@ def test_rounding_losses__of_each_scorer():
 def test_rounding_warnings__name_a_better_score():
     warning, = rounding_warnings(rounding_losses(METRICS))
     assert 'AuPRC of msp by -52.00 points' in warning
-    assert 'hand in max_logit' in warning
+    assert 'submit max_logit' in warning
 
 
 @pytest.mark.parametrize(('losses', 'advice'), [
-    (dict(msp=5., max_logit=0.01), 'hand in max_logit'),
+    (dict(msp=5., max_logit=0.01), 'submit max_logit'),
     (dict(msp=5., max_logit=3., rba=0.), 'keeps its value, such as rba'),
     (dict(entropy=5., rba=0.), 'keeps its value, such as rba'),
     (dict(entropy=-5.), 'none of those computed keeps its value')])

@@ -11,11 +11,11 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from PIL import Image
+from test_evaluation.conftest import read_heatmap
 
 from mmseg_anomaly.engine.command_line import is_first_process
 from mmseg_anomaly.engine.head_checkpoint import extract_head, write_head
 from mmseg_anomaly.evaluation import ScoreHistogram, rank_pixels
-from mmseg_anomaly.evaluation.heatmap_files import read_heatmap
 from mmseg_anomaly.file_hash import sha256_of
 
 ALL_SCORERS = ['msp', 'softmax_msp', 'max_logit', 'entropy', 'sum_entropy',

@@ -35,10 +35,9 @@ class StreamingMetric(BaseMetric):
     known.
 
     A subclass sets its own options first, then calls this constructor, which
-    calls :meth:`reset`. It implements, in the order in which they are called,
-    :meth:`choose_maps` and :meth:`add_image` for every image,
-    :meth:`finish_images`, :meth:`parts` on every process but the first, and
-    :meth:`merge` and :meth:`compute` on the first process.
+    calls :meth:`reset`. Then come, for every image, :meth:`choose_maps` and
+    :meth:`add_image`; once, :meth:`finish_images`; :meth:`parts` on every
+    process but the first; :meth:`merge` and :meth:`compute` on the first.
 
     Args:
         collect_device: 'cpu' gathers parts through files, 'gpu' through the
@@ -63,10 +62,7 @@ class StreamingMetric(BaseMetric):
 
     def choose_maps(self, data_sample: dict,
                     maps: AnomalyMaps) -> AnomalyMaps | None:
-        """Return the maps to measure; None measures none of this image.
-
-        Called for every image, repeated ones too, before its label is read.
-        """
+        """Return the maps to measure; None measures none of this image."""
         return maps
 
     @abstractmethod
@@ -184,10 +180,6 @@ class StreamingMetric(BaseMetric):
         """Merge the parts of all other processes into the first one.
 
         One part of one process travels at a time. Every process calls this.
-
-        Args:
-            parts: Yields the parts of this process.
-            merge: Takes them on the first process.
         """
         rank, world_size = get_dist_info()
         for source in range(1, world_size):

@@ -6,10 +6,10 @@ import torch
 from mmengine.logging import MMLogger
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
+from test_evaluation.conftest import read_heatmap
 
 from mmseg_anomaly.engine.hooks import HeatmapHook
 from mmseg_anomaly.engine.hooks.heatmap_hook import check_complete
-from mmseg_anomaly.evaluation.heatmap_files import read_heatmap
 
 pytest.importorskip('h5py')
 
