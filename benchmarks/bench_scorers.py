@@ -16,8 +16,10 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from torch import nn
 
-from mmseg_anomaly.models.scoring.scorer_choice import fitting_scorers
-from mmseg_anomaly.models.scoring.scorers import build_scorers
+from mmseg_anomaly.models.scoring.scorer_configs import (
+    build_scorers,
+    fitting_scorers,
+)
 
 ONE = 'one scorer'
 ALL = 'all scorers'

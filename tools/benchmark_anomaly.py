@@ -25,7 +25,8 @@ from mmseg_anomaly.engine.head_checkpoint import attached_head
 from mmseg_anomaly.evaluation.pixels.pixel_counts import PROTOCOLS
 from mmseg_anomaly.evaluation.threshold_file import read_threshold
 from mmseg_anomaly.file_hash import sha256_of
-from mmseg_anomaly.models.scoring.scorer_choice import (
+from mmseg_anomaly.models.interfaces import as_evidence_head
+from mmseg_anomaly.models.scoring.scorer_configs import (
     fitting_scorers,
     formula,
     parse_scorer,
@@ -97,10 +98,8 @@ def choose_scorers(cfg: Config, names: list[str] | None) -> list[str | dict]:
     if names:
         return [parse_scorer(name) for name in names]
     # Built, for a part of it may offer evidence that its class does not.
-    head = MODELS.build(cfg.model.decode_head)
-    return fitting_scorers(
-        getattr(head, 'is_mask_classifier', False),
-        getattr(head, 'evidence_names', ('seg_logits', )))
+    head = as_evidence_head(MODELS.build(cfg.model.decode_head))
+    return fitting_scorers(head.is_mask_classifier, head.evidence_names)
 
 
 def test_pipeline(cfg: Config) -> list[dict]:

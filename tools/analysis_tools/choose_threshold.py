@@ -13,7 +13,7 @@ from mmengine.logging import print_log
 from mmseg_anomaly.engine import command_line
 from mmseg_anomaly.evaluation.threshold_file import threshold_path
 from mmseg_anomaly.file_hash import sha256_of
-from mmseg_anomaly.models.scoring.scorer_choice import formula, parse_scorer
+from mmseg_anomaly.models.scoring.scorer_configs import formula, parse_scorer
 from mmseg_anomaly.reporting.provenance import (
     VOID_POLICY,
     head_facts,

@@ -30,7 +30,7 @@ from mmseg_anomaly.model_conversion.files import (
     read_checkpoint,
     write_checkpoint,
 )
-from mmseg_anomaly.models.scoring.scorer_choice import formula, scorer_name
+from mmseg_anomaly.models.scoring.scorer_configs import formula, scorer_name
 from mmseg_anomaly.reporting.provenance import (
     VOID_POLICY,
     versions,

@@ -1,4 +1,4 @@
-"""What queries propose, and what it says about each pixel.
+"""Evidence per pixel, made from the masks and classes of queries.
 
 Shape letters: B images, Q queries, K classes, h' w' pixels of a mask, H W
 pixels of the image.
@@ -10,6 +10,13 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+# Names of evidence, keys of the dict that `predict_evidence` returns.
+SEG_LOGITS = 'seg_logits'
+EAM = 'eam'
+NO_OBJECT = 'no_object'
+CLOSENESS = 'closeness'
+PIXEL_HEAD = 'pixel_head'
 
 BAND_SIZE = 2**21
 """Mask values that are enlarged at once: 8 MB, which caches hold."""
@@ -72,7 +79,7 @@ def semantic_evidence(
                 (len(weights), weights.shape[2], *size))
             for image, masks in enumerate(mask_logits):
                 _fill_enlarged(evidence[image], weights[image], masks)
-    names = ['seg_logits', 'eam', 'no_object', *extra]
+    names = [SEG_LOGITS, EAM, NO_OBJECT, *extra]
     sizes = [known_probs.shape[-1], *[1] * (len(names) - 1)]
     return dict(zip(names, evidence.split(sizes, dim=1), strict=True))
 

@@ -6,38 +6,90 @@ always there: for mask classifiers
 ``S_c = sum_q sigmoid(m_q) * softmax(z_q)_c >= 0``, for other heads the plain
 logits. Scoring happens once, after windows and augmentations were averaged.
 
+A rule of your own needs no more than ``@TASK_UTILS.register_module()`` from
+``mmseg.registry``; ``@register_scorer(...)`` states its formula as well, so
+that reports print it and the benchmark tool offers it.
+
 Shape letters: B images, K classes, H, W the map.
 """
 import functools
-import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import torch
 from mmseg.registry import TASK_UTILS
 from torch import Tensor
 
+from .evidence import CLOSENESS, EAM, PIXEL_HEAD, SEG_LOGITS
+
 Evidence = Mapping[str, Tensor]
 Scorer = Callable[[Evidence], Tensor]
 
 
-def _part(evidence: Evidence, name: str, scorer: str) -> Tensor:
-    if name not in evidence:
-        raise ValueError(
-            f'scorer={scorer!r} needs the evidence {name!r}, the decode head '
-            f'offers {sorted(evidence)}; choose another scorer or a head '
-            f'whose predict_evidence() returns {name!r}')
-    return evidence[name]
+@dataclass(frozen=True)
+class ScorerRule:
+    """What is known about a scorer, besides how to compute it.
+
+    Attributes:
+        formula: As tables print it. S is ``seg_logits``, T the temperature,
+            m and p are masks and class probabilities of queries, d their
+            distances to classes, v the probability that they are objects.
+        evidence: Name of the evidence it reads.
+        instead_on_logits: None, or for a scorer that makes sense on the
+            scores of a mask classifier only, the one to use on plain logits.
+    """
+
+    formula: str
+    evidence: str = SEG_LOGITS
+    instead_on_logits: str | None = None
+
+
+def register_scorer(
+        formula: str,
+        *,
+        evidence: str = SEG_LOGITS,
+        instead_on_logits: str | None = None
+) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
+    """Register a function as a scorer, under its name.
+
+    Args:
+        formula: See :class:`ScorerRule`, like the other two.
+        evidence: Name of the evidence that the scorer reads.
+        instead_on_logits: The scorer to use on plain logits.
+
+    Returns:
+        A decorator. The function it returns carries ``rule`` and raises a
+        ``ValueError`` when it is called without its evidence.
+    """
+
+    def decorate(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+
+        @functools.wraps(function)
+        def scorer(offered: Evidence, *args: object,
+                   **kwargs: object) -> Tensor:
+            if evidence not in offered:
+                raise ValueError(
+                    f'scorer={function.__name__!r} needs the evidence '
+                    f'{evidence!r}, the decode head offers '
+                    f'{sorted(offered)}; choose another scorer or a head '
+                    f'whose predict_evidence() returns {evidence!r}')
+            return function(offered, *args, **kwargs)
+
+        scorer.rule = ScorerRule(formula, evidence, instead_on_logits)
+        return TASK_UTILS.register_module()(scorer)
+
+    return decorate
 
 
 def _tempered(evidence: Evidence, temperature: float, scorer: str) -> Tensor:
     if temperature <= 0:
         raise ValueError(f'{scorer}: `temperature` must be > 0, got '
                          f'{temperature}')
-    scores = evidence['seg_logits']
+    scores = evidence[SEG_LOGITS]
     return scores if temperature == 1 else scores / temperature
 
 
-@TASK_UTILS.register_module()
+@register_scorer('1 - max_c S_c', instead_on_logits='softmax_msp')
 def msp(evidence: Evidence) -> Tensor:
     """Return ``1 - max_c S_c``; mask classifiers only.
 
@@ -53,10 +105,10 @@ def msp(evidence: Evidence) -> Tensor:
     Source: Rai et al., Unmasking Anomalies in Road-Scene Segmentation,
     arXiv 2307.13316, without its refinement mask.
     """
-    return 1 - evidence['seg_logits'].amax(dim=1, keepdim=True)
+    return 1 - evidence[SEG_LOGITS].amax(dim=1, keepdim=True)
 
 
-@TASK_UTILS.register_module()
+@register_scorer('1 - max_c softmax(S / T)_c')
 def softmax_msp(evidence: Evidence, temperature: float = 1.0) -> Tensor:
     """Return ``1 - max_c softmax(S / temperature)_c``.
 
@@ -77,7 +129,7 @@ def softmax_msp(evidence: Evidence, temperature: float = 1.0) -> Tensor:
     return 1 - probs.amax(dim=1, keepdim=True)
 
 
-@TASK_UTILS.register_module()
+@register_scorer('-max_c S_c')
 def max_logit(evidence: Evidence) -> Tensor:
     """Return ``-max_c S_c``.
 
@@ -90,10 +142,10 @@ def max_logit(evidence: Evidence) -> Tensor:
     Source: Hendrycks et al., Scaling Out-of-Distribution Detection for
     Real-World Settings, arXiv 1911.11132.
     """
-    return -evidence['seg_logits'].amax(dim=1, keepdim=True)
+    return -evidence[SEG_LOGITS].amax(dim=1, keepdim=True)
 
 
-@TASK_UTILS.register_module()
+@register_scorer('H(softmax(S / T))')
 def entropy(evidence: Evidence, temperature: float = 1.0) -> Tensor:
     """Return ``H(softmax(S / temperature))`` in nats.
 
@@ -118,7 +170,7 @@ def entropy(evidence: Evidence, temperature: float = 1.0) -> Tensor:
     return torch.special.entr(probs).sum(dim=1, keepdim=True)
 
 
-@TASK_UTILS.register_module()
+@register_scorer('H(S / sum_c S_c)', instead_on_logits='entropy')
 def sum_entropy(evidence: Evidence) -> Tensor:
     """Return ``H(S / sum_c S_c)`` in nats; mask classifiers only.
 
@@ -131,12 +183,12 @@ def sum_entropy(evidence: Evidence) -> Tensor:
 
     Source: the criterion of NazirNayal8/RbA@cf263d5, where it is named so.
     """
-    scores = evidence['seg_logits']
+    scores = evidence[SEG_LOGITS]
     probs = scores / scores.sum(dim=1, keepdim=True)
     return torch.special.entr(probs).sum(dim=1, keepdim=True)
 
 
-@TASK_UTILS.register_module()
+@register_scorer('-T logsumexp_c(S_c / T)')
 def energy(evidence: Evidence, temperature: float = 1.0) -> Tensor:
     """Return ``-temperature * logsumexp_c(S_c / temperature)``.
 
@@ -157,7 +209,7 @@ def energy(evidence: Evidence, temperature: float = 1.0) -> Tensor:
     return -temperature * scores.logsumexp(dim=1, keepdim=True)
 
 
-@TASK_UTILS.register_module()
+@register_scorer('-sum_c tanh(S_c)')
 def rba(evidence: Evidence) -> Tensor:
     """Return ``-sum_c tanh(S_c)``: rejected by all classes.
 
@@ -170,10 +222,10 @@ def rba(evidence: Evidence) -> Tensor:
     Source: Nayal et al., RbA: Segmenting Unknown Regions Rejected by All,
     arXiv 2211.14293, with the tanh of NazirNayal8/RbA@cf263d5.
     """
-    return -evidence['seg_logits'].tanh().sum(dim=1, keepdim=True)
+    return -evidence[SEG_LOGITS].tanh().sum(dim=1, keepdim=True)
 
 
-@TASK_UTILS.register_module()
+@register_scorer('1 - sum_q sigmoid(m_q) max_{c<=K} p_qc', evidence=EAM)
 def eam(evidence: Evidence) -> Tensor:
     """Return ``1 - sum_q sigmoid(m_q) * max_{c<=K} p_qc``.
 
@@ -189,10 +241,11 @@ def eam(evidence: Evidence) -> Tensor:
     Source: Grcic et al., On Advantages of Mask-level Recognition for
     Outlier-aware Segmentation, arXiv 2301.03407.
     """
-    return 1 - _part(evidence, 'eam', 'eam')
+    return 1 - evidence[EAM]
 
 
-@TASK_UTILS.register_module()
+@register_scorer('2 - sum_q sigmoid(m_q) v_q (2 - min_{c<=K} d_qc)',
+                 evidence=CLOSENESS)
 def min_distance(evidence: Evidence) -> Tensor:
     """Return ``2 - sum_q sigmoid(m_q) * v_q * (2 - min_{c<=K} d_qc)``.
 
@@ -214,10 +267,10 @@ def min_distance(evidence: Evidence) -> Tensor:
     Isotropy Maximization Loss, arXiv 2105.14399, for one feature an image;
     the way from queries to pixels is ours.
     """
-    return 2 - _part(evidence, 'closeness', 'min_distance')
+    return 2 - evidence[CLOSENESS]
 
 
-@TASK_UTILS.register_module()
+@register_scorer('softmax(L_normal, L_anomaly)_anomaly', evidence=PIXEL_HEAD)
 def pixel_head(evidence: Evidence) -> Tensor:
     """Return the probability of an anomaly that ``PixelAnomalyHead`` gives.
 
@@ -233,63 +286,4 @@ def pixel_head(evidence: Evidence) -> Tensor:
 
     Source: ``mmseg_anomaly/models/decode_heads/pixel_anomaly_head.py``.
     """
-    pair = _part(evidence, 'pixel_head', 'pixel_head')
-    return pair.softmax(dim=1)[:, 1:]
-
-
-_INSTEAD_ON_LOGITS = {msp: 'softmax_msp', sum_entropy: 'entropy'}
-
-
-def _find(name: str) -> Callable[..., Tensor]:
-    scorer = TASK_UTILS.get(name)
-    if not inspect.isfunction(scorer):
-        known = sorted(
-            key for key, value in TASK_UTILS.module_dict.items()
-            if inspect.isfunction(value))
-        raise ValueError(f'scorer={name!r} is not registered in TASK_UTILS; '
-                         f'choose from {known}')
-    return scorer
-
-
-def _build(cfg: str | dict, is_mask_classifier: bool) -> tuple[str, Scorer]:
-    arguments = {'type': cfg} if isinstance(cfg, str) else dict(cfg)
-    name = arguments.pop('type')
-    scorer = _find(name)
-    if not is_mask_classifier and scorer in _INSTEAD_ON_LOGITS:
-        raise ValueError(
-            f'scorer={name!r} reads scores of a mask classifier, this head '
-            f'gives plain logits; use {_INSTEAD_ON_LOGITS[scorer]!r}')
-    label = arguments.pop('name', name)
-    try:
-        inspect.signature(scorer).bind({}, **arguments)
-    except TypeError as error:
-        raise ValueError(f'scorer={name!r}: {error}; it is '
-                         f'{name}{inspect.signature(scorer)}') from None
-    return label, functools.partial(scorer, **arguments)
-
-
-def build_scorers(cfg: str | dict | Sequence[str | dict],
-                  is_mask_classifier: bool) -> dict[str, Scorer]:
-    """Build the scorers a config asks for.
-
-    Args:
-        cfg: ``'rba'`` or ``dict(type='softmax_msp', temperature=2.0)`` or a
-            list of such; ``name`` in a dict renames the map, so that one
-            rule can serve twice.
-        is_mask_classifier: Whether ``seg_logits`` are scores of a mask
-            classifier rather than plain logits.
-
-    Returns:
-        Name -> function of the evidence, in the order of the config.
-
-    Raises:
-        ValueError: If a scorer is unknown, gets an argument it has not, does
-            not fit the head, or a name occurs twice, or none is given.
-    """
-    entries = [cfg] if isinstance(cfg, (str, dict)) else list(cfg)
-    built = [_build(entry, is_mask_classifier) for entry in entries]
-    names = [name for name, _ in built]
-    if not names or len(set(names)) < len(names):
-        raise ValueError('`scorer` needs one or more different names, got '
-                         f'{names}; rename with dict(type=..., name=...)')
-    return dict(built)
+    return evidence[PIXEL_HEAD].softmax(dim=1)[:, 1:]

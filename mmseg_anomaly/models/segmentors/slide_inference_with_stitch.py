@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from ..inference.original_size import to_original
 from ..inference.window_settings import WindowSettings
 from ..inference.windows import stitch_windows
-from ..scoring.scorers import build_scorers
+from ..interfaces import as_evidence_head
+from ..scoring.scorer_configs import build_scorers
 from .outlier_training import (
     check_outlier_losses,
     decode_losses,
@@ -95,7 +96,7 @@ class SlideInferenceWithStitch(EncoderDecoder):
         super().__init__(backbone, decode_head, neck, auxiliary_head,
                          train_cfg, test_cfg, data_preprocessor, pretrained,
                          init_cfg)
-        has_queries = getattr(self.decode_head, 'is_mask_classifier', False)
+        has_queries = as_evidence_head(self.decode_head).is_mask_classifier
         if self.out_channels < 2 and not has_queries:
             raise ValueError(
                 'SlideInferenceWithStitch compares classes: decode_head.'
@@ -178,18 +179,14 @@ class SlideInferenceWithStitch(EncoderDecoder):
         sizes = {'img_shape': size, 'pad_shape': size}
         metas = [{**meta, **sizes} for meta in metas]
         feats = self.extract_feat(windows)
-        head = self.decode_head
-        if hasattr(head, 'predict_evidence'):
-            evidence = head.predict_evidence(feats, metas, self.test_cfg)
-        else:
-            logits = head.predict(feats, metas, self.test_cfg)
-            evidence = {'seg_logits': logits}
+        evidence = as_evidence_head(self.decode_head).predict_evidence(
+            feats, metas, self.test_cfg)
         for name, values in evidence.items():
             if values.shape[-2:] != size:
                 raise ValueError(
-                    f'{type(head).__name__} must enlarge its evidence to the '
-                    f'window: expected {name!r} of size {tuple(size)}, got '
-                    f'{tuple(values.shape[-2:])}')
+                    f'{type(self.decode_head).__name__} must enlarge its '
+                    f'evidence to the window: expected {name!r} of size '
+                    f'{tuple(size)}, got {tuple(values.shape[-2:])}')
         return evidence
 
     def postprocess_result(self, evidence: Mapping[str, Tensor],

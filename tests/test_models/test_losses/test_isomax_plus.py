@@ -17,8 +17,10 @@ from mmseg_anomaly.models.losses import (
 )
 from mmseg_anomaly.models.losses.rba_loss import RbALoss
 from mmseg_anomaly.models.scoring.evidence import Prediction, semantic_evidence
-from mmseg_anomaly.models.scoring.scorer_choice import fitting_scorers
-from mmseg_anomaly.models.scoring.scorers import build_scorers
+from mmseg_anomaly.models.scoring.scorer_configs import (
+    build_scorers,
+    fitting_scorers,
+)
 
 
 def classifier(prototypes, **kwargs):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from mmseg.registry import TASK_UTILS
 
-from mmseg_anomaly.models.scoring.scorers import build_scorers
+from mmseg_anomaly.models.scoring.scorer_configs import build_scorers
 
 REFERENCE_NAMES = {
     'msp': 'softmax_msp',

@@ -65,6 +65,7 @@ class PixelCopyHead(torch.nn.Module):
     """Evidence is the image itself, so that every value is known."""
 
     is_mask_classifier = True
+    evidence_names = ('seg_logits', 'eam')
     align_corners = False
     num_classes = out_channels = 3
 

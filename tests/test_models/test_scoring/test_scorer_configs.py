@@ -1,27 +1,47 @@
 import inspect
 
 import pytest
+import torch
 from mmseg.registry import TASK_UTILS
 
 from mmseg_anomaly.models.decode_heads import (
     EoMTDecodeHead,
     PixelAnomalyHead,
 )
-from mmseg_anomaly.models.scoring.scorer_choice import (
-    FORMULAS,
+from mmseg_anomaly.models.scoring.scorer_configs import (
+    build_scorers,
     fitting_scorers,
     formula,
     parse_scorer,
     scorer_name,
 )
-from mmseg_anomaly.models.scoring.scorers import build_scorers
 
 
 def test_formulas__one_for_every_registered_scorer():
     scorers = {name for name, value in TASK_UTILS.module_dict.items()
                if inspect.isfunction(value)
                and value.__module__ == 'mmseg_anomaly.models.scoring.scorers'}
-    assert scorers == set(FORMULAS)
+    assert scorers == {name for name, value in TASK_UTILS.module_dict.items()
+                       if inspect.isfunction(value) and value.rule.formula}
+    assert len({formula(name) for name in scorers}) == len(scorers) == 10
+
+
+@pytest.fixture
+def my_rule():
+    @TASK_UTILS.register_module()
+    def my_rule(evidence, power=1):
+        return evidence['seg_logits'].amax(1, keepdim=True)**power
+
+    yield my_rule
+    del TASK_UTILS.module_dict['my_rule']
+
+
+def test_plain_function__is_a_scorer_that_nobody_offers(my_rule):
+    scorer = build_scorers(dict(type='my_rule', power=2), False)['my_rule']
+    logits = torch.tensor([1., 3.]).view(1, 2, 1, 1)
+    assert scorer({'seg_logits': logits}).item() == 9
+    assert formula(dict(type='my_rule', power=2)) == 'my_rule, power = 2'
+    assert 'my_rule' not in fitting_scorers(True, ('seg_logits', ))
 
 
 def test_fitting_scorers__of_our_heads():
@@ -34,7 +54,7 @@ def test_fitting_scorers__of_our_heads():
 
 def test_fitting_scorers__of_plain_logits():
     names = fitting_scorers(False, ('seg_logits', ))
-    assert names == ['softmax_msp', 'max_logit', 'entropy', 'energy']
+    assert names == ['softmax_msp', 'max_logit', 'entropy', 'energy', 'rba']
     assert list(build_scorers(names, False)) == names
 
 
