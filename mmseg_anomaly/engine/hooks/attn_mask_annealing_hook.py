@@ -5,6 +5,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
+from ...models.interfaces import AnnealedHead
+
 
 def annealed_prob(step: int, start: int, end: int, power: float) -> float:
     """Return the probability of masking attention after some iterations.
@@ -30,8 +32,8 @@ def annealed_prob(step: int, start: int, end: int, power: float) -> float:
 class AttnMaskAnnealingHook(Hook):
     """Lower the mask probability of each joint block from 1 to 0.
 
-    It serves every module of the model that has ``attn_mask_probs`` and
-    ``set_attn_mask_probs(probs)``, such as ``EoMTDecodeHead``. An annealed
+    It serves every ``AnnealedHead`` of the model, such as
+    ``EoMTDecodeHead``. An annealed
     block needs no intermediate prediction at test time. The probabilities
     follow from the iteration alone, so a resumed training goes on as it
     would have.
@@ -92,9 +94,9 @@ class AttnMaskAnnealingHook(Hook):
         # The iteration is counted after the hooks have run.
         self._anneal(runner, runner.iter + 1)
 
-    def _heads(self, runner: Runner) -> list:
+    def _heads(self, runner: Runner) -> list[AnnealedHead]:
         return [module for module in runner.model.modules()
-                if hasattr(module, 'attn_mask_probs')]
+                if isinstance(module, AnnealedHead)]
 
     def _anneal(self, runner: Runner, step: int) -> None:
         probs = [annealed_prob(step, start, end, self.power) for start, end

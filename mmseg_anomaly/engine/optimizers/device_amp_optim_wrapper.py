@@ -7,7 +7,7 @@ from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmseg.registry import OPTIM_WRAPPERS
 from torch.amp import GradScaler
 
-DTYPES = ('float16', 'bfloat16')
+DTYPES = {'float16': torch.float16, 'bfloat16': torch.bfloat16}
 
 
 def get_amp_dtype(device: str, dtype: str | None = None) -> torch.dtype:
@@ -23,12 +23,13 @@ def get_amp_dtype(device: str, dtype: str | None = None) -> torch.dtype:
     if dtype is None:
         return torch.bfloat16 if device == 'cpu' else torch.float16
     if dtype not in DTYPES:
-        raise ValueError(f'`dtype` must be one of {DTYPES}, got {dtype!r}.')
+        raise ValueError(
+            f'`dtype` must be one of {tuple(DTYPES)}, got {dtype!r}.')
     if device == 'cpu' and dtype == 'float16':
         raise ValueError(
             '`dtype` must be "bfloat16" or None on the CPU, got "float16", '
             'which has no autocast there.')
-    return getattr(torch, dtype)
+    return DTYPES[dtype]
 
 
 @OPTIM_WRAPPERS.register_module()

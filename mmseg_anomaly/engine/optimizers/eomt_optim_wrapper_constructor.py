@@ -1,11 +1,12 @@
 """Learning rates that fall block by block towards the input of a ViT."""
 from collections import Counter
-from typing import Any
 
 from mmengine.logging import print_log
 from mmengine.optim import DefaultOptimWrapperConstructor
 from mmseg.registry import OPTIM_WRAPPER_CONSTRUCTORS
 from torch import nn
+
+from ...models.interfaces import AnnealedHead, VitParamOwner
 
 DEFAULT_PARAMWISE_CFG = dict(layer_decay=0.8, decay_joint_blocks=True)
 
@@ -19,10 +20,8 @@ class EoMTOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     ``lr``. Weight decay is the optimiser's, for all parameters. Parameters
     that need no gradient are left out.
 
-    A module that owns ViT parameters answers ``get_layer_depth(param_name,
-    prefix) -> (block, L)`` and ``is_backbone_param(param_name, prefix) ->
-    bool``; parameters without such an owner learn at ``lr``. The module with
-    ``attn_mask_probs`` holds the joint blocks. Parameters of equal rate
+    Parameters without a ``VitParamOwner`` learn at ``lr``; the owner that is
+    an ``AnnealedHead`` holds the joint blocks. Parameters of equal rate
     share a group, which carries ``is_backbone`` for
     ``TwoStageWarmupPolyLR``.
 
@@ -79,7 +78,7 @@ class EoMTOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         owners = {
             name + '.' if name else '': child
             for name, child in module.named_modules()
-            if hasattr(child, 'get_layer_depth')
+            if isinstance(child, VitParamOwner)
         }
         if not owners:
             raise ValueError(
@@ -96,7 +95,8 @@ class EoMTOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             for (lr, is_backbone), members in groups.items())
         _log_groups(params)
 
-    def _rate(self, name: str, owners: dict[str, Any]) -> tuple[float, bool]:
+    def _rate(self, name: str, owners: dict[str, VitParamOwner]
+              ) -> tuple[float, bool]:
         prefixes = [p for p in owners if name.startswith(p)]
         if not prefixes:
             return self.base_lr, False
@@ -104,7 +104,7 @@ class EoMTOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         owner = owners[prefix]
         block, num_blocks = owner.get_layer_depth(name, prefix)
         exponent = num_blocks - 1 - block
-        if (hasattr(owner, 'attn_mask_probs')
+        if (isinstance(owner, AnnealedHead)
                 and not self.paramwise_cfg['decay_joint_blocks']):
             exponent = 0
         return (self.base_lr * self.paramwise_cfg['layer_decay']**exponent,

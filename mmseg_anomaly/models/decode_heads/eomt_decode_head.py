@@ -20,8 +20,15 @@ from ..eomt.query_masks import (
     query_attention_mask,
 )
 from ..eomt.vit import Arch, run_block
+from ..interfaces import ClassHead, LinearClassHead
 from ..losses.checks import check_loss_names
-from ..scoring.evidence import Prediction, semantic_evidence
+from ..scoring.evidence import (
+    EAM,
+    NO_OBJECT,
+    SEG_LOGITS,
+    Prediction,
+    semantic_evidence,
+)
 
 
 @MODELS.register_module()
@@ -51,8 +58,9 @@ class EoMTDecodeHead(JointBlocks):
         num_classes: Number of classes K, without no-object.
         num_queries: Number of queries Q.
         class_head: Config of a module such as ``IsoMaxPlusClassifier``,
-            built with ``in_features`` and ``out_features``; it may add to
-            the evidence and to the criterion. None is a linear layer.
+            built with ``in_features`` and ``out_features``; see
+            :class:`~mmseg_anomaly.models.interfaces.ClassHead`. None is a
+            linear layer.
         criterion: Loss of masks and classes, called with all predictions.
         query_losses: Losses on the class logits (B, Q, K + 1) of every
             prediction, such as ``EIMLoss``.
@@ -63,6 +71,7 @@ class EoMTDecodeHead(JointBlocks):
 
     Raises:
         ValueError: If the arguments do not fit each other.
+        TypeError: If the class head is no ``ClassHead``.
 
     Source: Kerssies et al., Your ViT is Secretly an Image Segmentation
     Model, CVPR 2025, section 3 (mask annealing: section 3.3); differs: where
@@ -71,7 +80,7 @@ class EoMTDecodeHead(JointBlocks):
     """
 
     is_mask_classifier = True
-    evidence_names = ('seg_logits', 'eam', 'no_object')
+    evidence_names = (SEG_LOGITS, EAM, NO_OBJECT)
     reads_reserved_labels = True
     align_corners = False
     threshold = None
@@ -102,16 +111,14 @@ class EoMTDecodeHead(JointBlocks):
         dim = self.embed_dim
         self.queries = nn.Embedding(num_queries, dim)
         sizes = dict(in_features=dim, out_features=num_classes + 1)
-        self.class_head = (
-            MODELS.build({**class_head, **sizes}) if class_head
-            else nn.Linear(**sizes))
-        self.evidence_names += getattr(self.class_head, 'evidence_names', ())
+        self.class_head = _build_class_head(class_head, sizes)
+        self.evidence_names += self.class_head.evidence_names
         self.mask_head = make_mask_head(dim)
         self.upscale = make_upscaling(dim, patch_size)
         self.criterion = MODELS.build({
             'type': 'MaskClassificationLoss',
             'num_classes': num_classes,
-            **getattr(self.class_head, 'criterion_args', {}),
+            **self.class_head.criterion_args,
             **(criterion or {})
         })
         self.query_losses = nn.ModuleList(
@@ -201,7 +208,7 @@ class EoMTDecodeHead(JointBlocks):
         """
         predictions = self(inputs)
         losses = self.loss_by_feat(predictions, batch_data_samples)
-        return losses, semantic_evidence(predictions[-1])['seg_logits']
+        return losses, semantic_evidence(predictions[-1])[SEG_LOGITS]
 
     def loss_by_feat(
             self, predictions: list[Prediction],
@@ -242,9 +249,9 @@ class EoMTDecodeHead(JointBlocks):
     def evidence_of(self, prediction: Prediction,
                     inputs: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
         """Evidence as in :meth:`predict_evidence`, of a prediction made."""
-        measure = getattr(self.class_head, 'query_evidence', None)
-        extra = measure and measure(prediction.class_logits)
-        return semantic_evidence(prediction, self.input_size(inputs), extra)
+        return semantic_evidence(
+            prediction, self.input_size(inputs),
+            self.class_head.query_evidence(prediction.class_logits))
 
     def input_size(self, inputs: tuple[Tensor, Tensor]) -> tuple[int, int]:
         """(H, W) of the images that the inputs of this head come from."""
@@ -255,7 +262,7 @@ class EoMTDecodeHead(JointBlocks):
                 test_cfg: dict | None) -> Tensor:
         """Semantic evidence (B, K, H, W), as MMSeg asks a head for it."""
         return self.predict_evidence(inputs, batch_img_metas,
-                                     test_cfg)['seg_logits']
+                                     test_cfg)[SEG_LOGITS]
 
     def _predict(self, tokens: Tensor, grid: tuple[int, int]) -> Prediction:
         # contiguous: otherwise PyTorch chooses how to multiply, and rounds,
@@ -265,7 +272,7 @@ class EoMTDecodeHead(JointBlocks):
         return Prediction(
             multiply_masks(self.mask_head(queries), features),
             self.class_head(queries),
-            getattr(self.class_head, 'evidence_scale', 1.0))
+            self.class_head.evidence_scale)
 
     @torch.no_grad()
     def _attention_mask(self, mask_logits: Tensor, grid: tuple[int, int],
@@ -278,3 +285,15 @@ class EoMTDecodeHead(JointBlocks):
             opened = torch.rand(
                 mask_logits.shape[:2], device=mask_logits.device) >= prob
         return query_attention_mask(mask_logits, grid, num_tokens, opened)
+
+
+def _build_class_head(cfg: dict | None, sizes: dict) -> nn.Module:
+    if cfg is None:
+        return LinearClassHead(**sizes)
+    head = MODELS.build({**cfg, **sizes})
+    if not isinstance(head, ClassHead):
+        raise TypeError(
+            f'`class_head` {type(head).__name__} must be a ClassHead; inherit '
+            'from mmseg_anomaly.models.interfaces.ClassHead, whose defaults '
+            'are those of a linear layer')
+    return head

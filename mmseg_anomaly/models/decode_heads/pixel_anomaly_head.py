@@ -14,7 +14,13 @@ from torch import Tensor
 from ...labels import split_outliers
 from ..eomt.vit import freeze
 from ..losses.anomaly_bce import anomaly_bce
-from ..scoring.evidence import Prediction, semantic_evidence
+from ..scoring.evidence import (
+    PIXEL_HEAD,
+    SEG_LOGITS,
+    Prediction,
+    semantic_evidence,
+)
+from .eomt_decode_head import EoMTDecodeHead
 from .pixel_mlp import PixelMLP
 from .pixel_statistics import NUM_STATISTICS, pixel_statistics
 
@@ -70,7 +76,7 @@ class PixelAnomalyHead(BaseModule):
     """
 
     is_mask_classifier = True
-    evidence_names = ('seg_logits', 'eam', 'no_object', 'pixel_head')
+    evidence_names = (*EoMTDecodeHead.evidence_names, PIXEL_HEAD)
     reads_reserved_labels = True
     align_corners = False
     threshold = None
@@ -94,7 +100,7 @@ class PixelAnomalyHead(BaseModule):
         self.num_classes = self.semantic_head.num_classes
         self.out_channels = self.semantic_head.out_channels
         self.evidence_names = (
-            *self.semantic_head.evidence_names, 'pixel_head')
+            *self.semantic_head.evidence_names, PIXEL_HEAD)
         self.pos_weight = pos_weight
         self.mlp = PixelMLP(
             NUM_STATISTICS,
@@ -140,7 +146,7 @@ class PixelAnomalyHead(BaseModule):
             inputs)
         size = self.semantic_head.input_size(inputs)
         statistics = torch.cat([
-            pixel_statistics(semantic_evidence(one, size)['seg_logits'])
+            pixel_statistics(semantic_evidence(one, size)[SEG_LOGITS])
             for one in _image_by_image(prediction)
         ])
         return statistics, patch_map
@@ -190,10 +196,10 @@ class PixelAnomalyHead(BaseModule):
         prediction, patch_map = self.semantic_head.predict_with_features(
             inputs)
         evidence = self.semantic_head.evidence_of(prediction, inputs)
-        statistics = pixel_statistics(evidence['seg_logits'])
+        statistics = pixel_statistics(evidence[SEG_LOGITS])
         logits = self.mlp(statistics, patch_map).float()
         pair = torch.cat([torch.zeros_like(logits), logits], dim=1)
-        return {**evidence, 'pixel_head': pair}
+        return {**evidence, PIXEL_HEAD: pair}
 
     def predict(self, inputs: tuple[Tensor, Tensor],
                 batch_img_metas: list[dict],

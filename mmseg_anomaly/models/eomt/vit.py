@@ -17,7 +17,7 @@ import numpy as np
 import timm
 import torch
 from timm.layers import RotaryEmbeddingDinoV3
-from timm.models.eva import Eva, EvaBlock
+from timm.models.eva import Eva, EvaAttention, EvaBlock
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
@@ -73,12 +73,13 @@ class _NoValues(TorchFunctionMode):
     """Skip what initialises values: on the meta device it takes long."""
 
     SKIPPED = frozenset((
-        'add_', 'clamp_', 'copy_', 'div_', 'erfinv_', 'fill_', 'mul_',
-        'normal_', 'uniform_', 'zero_'))
+        Tensor.add_, Tensor.clamp_, Tensor.copy_, Tensor.div_, Tensor.erfinv_,
+        Tensor.fill_, Tensor.mul_, Tensor.normal_, Tensor.uniform_,
+        Tensor.zero_, nn.init.normal_, nn.init.uniform_))
 
     def __torch_function__(self, func: Callable, types: tuple, args: tuple,
                            kwargs: dict | None = None) -> object:
-        if getattr(func, '__name__', '') in self.SKIPPED:
+        if func in self.SKIPPED:
             # functions of torch.nn.init are handed over by keyword
             return args[0] if args else kwargs['tensor']
         return func(*args, **(kwargs or {}))
@@ -143,7 +144,7 @@ def materialize(vit: Vit, draw: bool = True) -> Vit:
         parameter.data = torch.from_numpy(
             np.zeros(parameter.shape, dtype=np.float32))
     for module in vit.modules():
-        if hasattr(module, 'init_non_persistent_buffers'):
+        if isinstance(module, (RotaryEmbeddingDinoV3, EvaAttention)):
             module.init_non_persistent_buffers()
     return vit
 

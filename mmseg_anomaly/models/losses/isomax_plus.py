@@ -11,6 +11,8 @@ from mmengine.logging import MMLogger
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from ..scoring.evidence import CLOSENESS
+
 FARTHEST = 2.0
 """Distance between opposite directions."""
 
@@ -57,7 +59,7 @@ class IsoMaxPlusClassifier(nn.Module):
     prototypes from a linear head.
     """
 
-    evidence_names = ('closeness', )
+    evidence_names = (CLOSENESS, )
 
     def __init__(self,
                  in_features: int,
@@ -116,7 +118,7 @@ class IsoMaxPlusClassifier(nn.Module):
         scale = self.distance_scale.abs().clamp(min=tiny)
         nearest = -class_logits[..., :-1].amax(-1) / scale
         probs = (self.entropic_scale * class_logits).softmax(-1)
-        return {'closeness': (1 - probs[..., -1]) * (FARTHEST - nearest)}
+        return {CLOSENESS: (1 - probs[..., -1]) * (FARTHEST - nearest)}
 
 
 def _take_linear(classifier: IsoMaxPlusClassifier,

@@ -11,6 +11,8 @@ from mmseg.structures import SegDataSample
 from mmseg.utils import SampleList
 from torch import nn
 
+from .slide_inference_with_stitch import SlideInferenceWithStitch
+
 _PREFIX = 'evidence_'
 
 
@@ -39,18 +41,18 @@ class AnomalyTTAModel(SegTTAModel):
 
     Args:
         module: Config of a ``SlideInferenceWithStitch``, or such a model;
-            it is told to hand on its evidence.
+            its ``keep_evidence`` is set to True.
         data_preprocessor: As in MMEngine.
 
     Raises:
-        TypeError: If the model has no evidence to hand on.
+        TypeError: If the model is another.
     """
 
     def __init__(self,
                  module: dict | nn.Module,
                  data_preprocessor: dict | nn.Module | None = None) -> None:
         super().__init__(module, data_preprocessor)
-        if not hasattr(self.module, 'keep_evidence'):
+        if not isinstance(self.module, SlideInferenceWithStitch):
             raise TypeError(
                 'AnomalyTTAModel merges evidence: `module` must be a '
                 'SlideInferenceWithStitch, got '

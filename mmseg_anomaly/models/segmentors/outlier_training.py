@@ -12,6 +12,11 @@ from mmseg.utils import OptConfigType, SampleList
 from torch import Tensor, nn
 
 from ...labels import split_outliers
+from ..interfaces import (
+    OutlierAwareHead,
+    enlarges_scores,
+    reads_reserved_labels,
+)
 from ..losses.checks import check_loss_names
 
 
@@ -30,8 +35,9 @@ def check_outlier_losses(losses: Iterable[nn.Module],
     """
     names = [loss.loss_name for loss in losses]
     check_loss_names('outlier_losses', names)
-    keeps_loss = getattr(type(head), 'loss', None) is BaseDecodeHead.loss
-    if names and not keeps_loss and not hasattr(head, 'loss_with_evidence'):
+    keeps_loss = (isinstance(head, BaseDecodeHead)
+                  and type(head).loss is BaseDecodeHead.loss)
+    if names and not keeps_loss and not isinstance(head, OutlierAwareHead):
         raise TypeError(
             '`outlier_losses` need the logits of the training pass, and '
             f'{type(head).__name__} computes its loss in a way of its own; '
@@ -63,7 +69,7 @@ def split_samples(data_samples: SampleList) -> tuple[SampleList, Tensor]:
 def samples_for(head: nn.Module, data_samples: SampleList,
                 semantic_samples: SampleList) -> SampleList:
     """Choose the samples a head understands."""
-    if getattr(head, 'reads_reserved_labels', False):
+    if reads_reserved_labels(head):
         return data_samples
     return semantic_samples
 
@@ -88,7 +94,7 @@ def decode_losses(head: nn.Module, feats: Sequence[Tensor],
     """
     if not with_logits:
         return head.loss(feats, samples, train_cfg), None
-    if hasattr(head, 'loss_with_evidence'):
+    if isinstance(head, OutlierAwareHead):
         return head.loss_with_evidence(feats, samples, train_cfg)
     seg_logits = head.forward(feats)
     if not isinstance(seg_logits, Tensor):
@@ -118,8 +124,7 @@ def outlier_losses(losses: Collection[nn.Module], seg_logits: Tensor,
         ``outlier.<loss_name>`` -> scalar.
     """
     as_they_are = [
-        not align_corners and getattr(loss, 'enlarges_scores', False)
-        for loss in losses
+        not align_corners and enlarges_scores(loss) for loss in losses
     ]
     enlarged = seg_logits if all(as_they_are) else resize(
         seg_logits,

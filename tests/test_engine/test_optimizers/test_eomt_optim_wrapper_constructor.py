@@ -3,7 +3,6 @@ import json
 import re
 
 import pytest
-import torch
 from torch import nn
 
 from mmseg_anomaly.engine.optimizers import EoMTOptimWrapperConstructor
@@ -21,14 +20,12 @@ VARIANTS = {
 class FakeHalf(nn.Module):
     """Two blocks of a ViT of four, and something before them."""
 
-    def __init__(self, first_block: int, joint: bool = False) -> None:
+    def __init__(self, first_block: int) -> None:
         super().__init__()
         self.first_block = first_block
         self.embed = nn.Linear(1, 1, bias=False)
         self.blocks = nn.ModuleList(nn.Linear(1, 1, bias=False)
                                     for _ in range(2))
-        if joint:
-            self.attn_mask_probs = torch.ones(2)
 
     def get_layer_depth(self, param_name, prefix=''):
         name = param_name.removeprefix(prefix)
@@ -40,9 +37,15 @@ class FakeHalf(nn.Module):
         return self.first_block == 0 or 'blocks' in param_name
 
 
+class FakeJointHalf(FakeHalf):
+
+    def set_attn_mask_probs(self, probs):
+        pass
+
+
 def _fake_model() -> nn.Module:
     return nn.ModuleDict(dict(
-        backbone=FakeHalf(0), decode_head=FakeHalf(2, joint=True),
+        backbone=FakeHalf(0), decode_head=FakeJointHalf(2),
         neck=nn.Linear(1, 1, bias=False)))
 
 
