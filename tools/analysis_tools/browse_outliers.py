@@ -22,7 +22,7 @@ from mmseg.registry import DATASETS
 from mmseg.utils import register_all_modules
 
 import mmseg_anomaly  # noqa: F401
-from mmseg_anomaly.datasets.outliers.provenance import (
+from mmseg_anomaly.datasets.outliers.open_sources import (
     find_datasets,
     find_pastes,
 )

@@ -38,11 +38,11 @@ from mmseg.utils import register_all_modules
 import mmseg_anomaly  # noqa: F401
 from mmseg_anomaly.datasets.benchmarks.static_anomaly import MANIFEST_NAME
 from mmseg_anomaly.datasets.outliers import MixedOutliers
-from mmseg_anomaly.datasets.outliers.provenance import (
+from mmseg_anomaly.datasets.outliers.common_objects import without_objects_of
+from mmseg_anomaly.datasets.outliers.open_sources import (
     NO_FILTERS,
     find_datasets,
     open_sources,
-    without_objects_of,
 )
 from mmseg_anomaly.datasets.paste import OutlierPaste
 from mmseg_anomaly.labels import IGNORE_INDEX, OUTLIER_INDEX

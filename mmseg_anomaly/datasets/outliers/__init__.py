@@ -5,9 +5,10 @@ from .folder import FolderOutliers
 from .image_files import BrokenImageError
 from .mixed import MixedOutliers
 from .packed import PackedOutliers
+from .source import OutlierSource
 from .synthetic import SyntheticOutliers
 
 __all__ = [
     'BrokenImageError', 'CocoOutliers', 'Cutout', 'FolderOutliers',
-    'MixedOutliers', 'PackedOutliers', 'SyntheticOutliers'
+    'MixedOutliers', 'OutlierSource', 'PackedOutliers', 'SyntheticOutliers'
 ]

@@ -1,4 +1,4 @@
-"""Several sources in one."""
+"""A mixture of several sources of cut-outs."""
 from collections.abc import Sequence
 from numbers import Real
 
@@ -6,11 +6,12 @@ import numpy as np
 from mmseg.registry import DATASETS
 
 from .cutout import Cutout
+from .source import OutlierSource, origin_of, sample_number
 
 
 @DATASETS.register_module()
 class MixedOutliers:
-    """Objects of several sources, each drawn as often as its weight says.
+    """Objects of several sources, each used as often as its weight says.
 
     .. code-block:: python
 
@@ -31,7 +32,7 @@ class MixedOutliers:
     """
 
     def __init__(self,
-                 sources: Sequence[dict | object],
+                 sources: Sequence[dict | OutlierSource],
                  weights: Sequence[float] | None = None) -> None:
         self.sources = [
             DATASETS.build(source) if isinstance(source, dict) else source
@@ -55,48 +56,27 @@ class MixedOutliers:
         return int(self._ends[-1])
 
     def __getitem__(self, number: int) -> Cutout:
-        return self.sources[self._part(number)][self._within(number)]
+        row, inner = self._locate(number)
+        return self.sources[row][inner]
 
     def __repr__(self) -> str:
         return (f'{type(self).__name__}(sources={self.sources}, '
                 f'weights={self.weights.round(4).tolist()})')
 
-    def draw_number(self, generator: np.random.Generator) -> int:
-        """Draw a source by weight and one of its objects."""
-        part = int(generator.choice(len(self.sources), p=self.weights))
-        return int(self._ends[part]) + draw_number(self.sources[part],
-                                                   generator)
+    def sample_number(self, generator: np.random.Generator) -> int:
+        """Return a random object of a source chosen by weight."""
+        row = int(generator.choice(len(self.sources), p=self.weights))
+        return int(self._ends[row]) + sample_number(self.sources[row],
+                                                    generator)
 
     def origin(self, number: int) -> dict[str, int | str]:
         """Return where an object comes from, as far as its source says."""
-        return origin_of(self.sources[self._part(number)],
-                         self._within(number))
+        row, inner = self._locate(number)
+        return origin_of(self.sources[row], inner)
 
-    def _part(self, number: int) -> int:
+    def _locate(self, number: int) -> tuple[int, int]:
+        """Return the row of an object's source, and its number there."""
         if not 0 <= number < len(self):
             raise IndexError(f'object {number} of {len(self)}')
-        return int(np.searchsorted(self._ends, number, side='right')) - 1
-
-    def _within(self, number: int) -> int:
-        return number - int(self._ends[self._part(number)])
-
-
-def draw_number(source: object, generator: np.random.Generator) -> int:
-    """Draw an object of a source.
-
-    Args:
-        source: Draws itself if it has ``draw_number``; otherwise every
-            object is equally likely.
-        generator: Decides.
-
-    Returns:
-        The number of an object.
-    """
-    if hasattr(source, 'draw_number'):
-        return source.draw_number(generator)
-    return int(generator.integers(len(source)))
-
-
-def origin_of(source: object, number: int) -> dict[str, int | str]:
-    """Return where an object comes from; empty if its source cannot say."""
-    return source.origin(number) if hasattr(source, 'origin') else {}
+        row = int(np.searchsorted(self._ends, number, side='right')) - 1
+        return row, number - int(self._ends[row])

@@ -1,4 +1,4 @@
-"""Outlier exposure: paste objects that no road scene knows.
+"""Paste unknown objects onto training images (outlier exposure).
 
 Shape letters: H, W of the image.
 """
@@ -11,15 +11,15 @@ from mmcv.transforms.utils import cache_randomness
 from mmengine.logging import print_log
 from mmseg.registry import DATASETS, TASK_UTILS, TRANSFORMS
 
-from mmseg_anomaly.datasets.outliers.mixed import draw_number
 from mmseg_anomaly.labels import OUTLIER_INDEX
 
-from ..outliers import BrokenImageError, Cutout
+from ..outliers import BrokenImageError, Cutout, OutlierSource
+from ..outliers.source import sample_number
 from .blending import OutlierBlending
 from .placement import Placed, UniformPlacement
 
 _MAX_TRIES = 10
-_MAX_IN_VAIN = 100  # images, or broken objects, before anything works
+_MAX_FAILURES = 100  # images, or broken objects, before the first success
 
 
 class PasteResult(NamedTuple):
@@ -79,8 +79,7 @@ class OutlierPaste(BaseTransform):
             blending=dict(type='OutlierBlending', mode='feather'))
 
     Args:
-        source: Cut-outs, as a DATASETS config or built: ``len(source)`` and
-            ``source[i] -> Cutout``.
+        source: Cut-outs, as a DATASETS config or any ``OutlierSource``.
         paste_probability: Share of the images that get objects.
         min_objects: Fewest objects an image gets, at least 1.
         max_objects: Most objects an image gets.
@@ -100,7 +99,7 @@ class OutlierPaste(BaseTransform):
     """
 
     def __init__(self,
-                 source: dict | object,
+                 source: dict | OutlierSource,
                  paste_probability: float = 0.5,
                  *,
                  min_objects: int = 1,
@@ -134,7 +133,7 @@ class OutlierPaste(BaseTransform):
         self.blending = _build(blending, OutlierBlending)
         self._broken: set[int] = set()
         self._has_read = self._has_pasted = False
-        self._num_in_vain = 0
+        self._num_images = 0
 
     def transform(self, results: dict) -> dict:
         """Paste with ``paste_probability``.
@@ -145,7 +144,7 @@ class OutlierPaste(BaseTransform):
                 ``gt_seg_map`` was made before.
         """
         _check_results(results)
-        generator = np.random.default_rng(self._draw_seed())
+        generator = np.random.default_rng(self._sample_seed())
         results['outliers'], results['outliers_skipped'] = [], 0
         if generator.random() < self.paste_probability:
             (results['img'], results['gt_seg_map'], results['outliers'],
@@ -171,7 +170,7 @@ class OutlierPaste(BaseTransform):
         num_objects = int(
             generator.integers(self.min_objects, self.max_objects + 1))
         for _ in range(num_objects if scene.has_place else 0):
-            placed = self._draw_placed(scene, generator)
+            placed = self._sample_placed(scene, generator)
             if placed is not None:
                 self.blending.draw(img, *placed, generator)
                 mask = placed.cutout.mask()
@@ -189,13 +188,13 @@ class OutlierPaste(BaseTransform):
                 f'placement={self.placement}, blending={self.blending})')
 
     @cache_randomness
-    def _draw_seed(self) -> int:
+    def _sample_seed(self) -> int:
         return int(np.random.randint(2**63 - 1, dtype=np.int64))
 
-    def _draw_placed(self, scene: object,
+    def _sample_placed(self, scene: object,
                      generator: np.random.Generator) -> Placed | None:
         for _ in range(_MAX_TRIES):
-            cutout = self._read(draw_number(self.source, generator))
+            cutout = self._read(sample_number(self.source, generator))
             scale = float(generator.uniform(self.min_scale, self.max_scale))
             if cutout is None:
                 continue
@@ -222,7 +221,7 @@ class OutlierPaste(BaseTransform):
                           level=logging.WARNING)
             num_broken = len(self._broken)
             if num_broken == len(self.source) or (
-                    num_broken == _MAX_IN_VAIN and not self._has_read):
+                    num_broken == _MAX_FAILURES and not self._has_read):
                 raise ValueError(
                     f'none of {num_broken} objects of {self.source} can be '
                     f'read; the last one: {error}') from error
@@ -231,10 +230,10 @@ class OutlierPaste(BaseTransform):
     def _warn_of_nothing(self, has_pasted: bool) -> None:
         """Warn once if no image of the first hundred got any object."""
         self._has_pasted |= has_pasted
-        self._num_in_vain += 1
-        if self._num_in_vain == _MAX_IN_VAIN and not self._has_pasted:
+        self._num_images += 1
+        if self._num_images == _MAX_FAILURES and not self._has_pasted:
             print_log(
-                f'OutlierPaste pasted no object in {_MAX_IN_VAIN} images and '
+                f'OutlierPaste pasted no object in {_MAX_FAILURES} images and '
                 f'goes on without; check the classes and limits of '
                 f'{self.placement}', logger='current',
                 level=logging.WARNING)

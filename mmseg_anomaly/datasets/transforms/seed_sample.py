@@ -7,6 +7,8 @@ from mmcv.transforms import BaseTransform
 from mmengine.logging import print_log
 from mmseg.registry import TRANSFORMS
 
+from ..samplers import SeededIndex
+
 
 @TRANSFORMS.register_module()
 class SeedSample(BaseTransform):
@@ -34,9 +36,9 @@ class SeedSample(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Seed by ``results['sample_idx'].seed``; change no result."""
-        seed = getattr(results.get('sample_idx'), 'seed', None)
-        if seed is not None:
-            words = np.random.SeedSequence(seed).generate_state(4)
+        index = results.get('sample_idx')
+        if isinstance(index, SeededIndex):
+            words = np.random.SeedSequence(index.seed).generate_state(4)
             np.random.seed(words)
             random.seed(words.tobytes())
         elif not self._has_warned:

@@ -3,7 +3,7 @@ import pytest
 from mmseg.registry import DATASETS
 
 from mmseg_anomaly.datasets.outliers import MixedOutliers, SyntheticOutliers
-from mmseg_anomaly.datasets.outliers.mixed import draw_number
+from mmseg_anomaly.datasets.outliers.source import sample_number
 
 
 def test_numbers__go_through_the_sources():
@@ -18,7 +18,7 @@ def test_numbers__go_through_the_sources():
 def test_weights__decide_whatever_the_sizes():
     source = MixedOutliers(['a' * 97, 'bcd'], weights=[1, 3])
     generator = np.random.default_rng(0)
-    drawn = [source[draw_number(source, generator)] for _ in range(4000)]
+    drawn = [source[sample_number(source, generator)] for _ in range(4000)]
     assert abs(drawn.count('a') / 4000 - 0.25) < 0.03  # 4 deviations
     for letter in 'bcd':
         assert abs(drawn.count(letter) / 4000 - 0.25) < 0.03
@@ -27,7 +27,7 @@ def test_weights__decide_whatever_the_sizes():
 def test_nested_mixtures__draw_by_their_own_weights():
     source = MixedOutliers(['a', MixedOutliers(['b', 'c'], weights=[1, 0])])
     generator = np.random.default_rng(0)
-    drawn = [source[draw_number(source, generator)] for _ in range(200)]
+    drawn = [source[sample_number(source, generator)] for _ in range(200)]
     assert set(drawn) == {'a', 'b'}
 
 

@@ -1,3 +1,4 @@
+"""Common objects are left out, and what is left stays in order."""
 import cv2
 import numpy as np
 import pytest
@@ -8,22 +9,21 @@ from mmseg_anomaly.datasets.outliers import (
     MixedOutliers,
     PackedOutliers,
     SyntheticOutliers,
-    provenance,
+    common_objects,
 )
-from mmseg_anomaly.datasets.outliers.packed import encode_cutout, write_pack
-from mmseg_anomaly.datasets.outliers.provenance import (
-    find_datasets,
-    find_pastes,
-    open_sources,
+from mmseg_anomaly.datasets.outliers.common_objects import (
+    subset_of,
     without_objects_of,
 )
+from mmseg_anomaly.datasets.outliers.packed import encode_cutout, write_pack
+from mmseg_anomaly.datasets.outliers.source import sample_number
 
 
 @pytest.fixture
 def warnings(monkeypatch):
     """Return a list that gets what the module logs."""
     texts = []
-    monkeypatch.setattr(provenance, 'print_log',
+    monkeypatch.setattr(common_objects, 'print_log',
                         lambda text, logger, level: texts.append(text))
     return texts
 
@@ -163,41 +163,39 @@ def test_source_without_any_image__is_refused(tmp_path):
         without_objects_of(source, [SyntheticOutliers(1)])
 
 
-def test_command_line__names_every_kind(make_coco, tmp_path):
-    root = make_coco([dict(image='a', category='toy', box=(3, 4, 30, 40))])
-    coco, = open_sources([str(root / 'instances.json'), str(root / 'images')],
-                         min_area=100)
-    assert len(coco) == 1
-    write_pack(tmp_path / 'a.pack', [(0, *encode_cutout(coco[0]))], {})
-    assert len(open_sources([str(tmp_path / 'a.pack')])[0]) == 1
-    write_rgba(tmp_path / 'cut', [0, 1])
-    assert len(open_sources([str(tmp_path / 'cut')])[0]) == 2
-    for text in ("source = dict(type='SyntheticOutliers', num_objects=7)",
-                 "pipeline = [dict(type='OutlierPaste', source=dict("
-                 "type='SyntheticOutliers', num_objects=7))]\nx = pipeline"):
-        (tmp_path / 'config.py').write_text(text)
-        source, = open_sources([str(tmp_path / 'config.py')])
-        assert len(source) == 7
-        (tmp_path / 'config.py').unlink()
+def test_subset__renumbers_objects_and_origins():
+    source = SyntheticOutliers(5)
+    subset = subset_of(source, [1, 4])
+    assert len(subset) == 2
+    assert subset.origin(1) == subset[1].origin == source.origin(4)
+    assert 'objects=2' in repr(subset)
 
 
-@pytest.mark.parametrize('content', [None, 'x = 1'])
-def test_command_line__refuses_the_rest(tmp_path, content):
-    path = tmp_path / 'x.py'
-    if content:
-        path.write_text(content)
-    paths = [str(path)] if content else ['a', 'b', 'c']
-    with pytest.raises(ValueError, match='objects must be JSON IMAGES'):
-        open_sources(paths)
+def test_everything__is_the_source_itself():
+    source = MixedOutliers(['abc', 'de'])
+    assert subset_of(source, [0, 1, 2, 3, 4]) is source
 
 
-def test_datasets__are_found_from_the_outside():
-    inner, other = dict(type='A'), dict(type='B')
-    both = dict(type='Concat', datasets=[inner, other])
-    outer = dict(type='Repeat', dataset=both)
-    assert list(find_datasets(outer)) == [outer, both, inner, other]
+def test_mixture__keeps_order_and_weights():
+    source = MixedOutliers(['a' * 97 + 'xyz', MixedOutliers(
+        ['b', 'cd'], weights=[1, 3])], weights=[0.2, 0.8])
+    subset = subset_of(source, [0, 98, 100, 102])
+    assert ''.join(subset[number] for number in range(4)) == 'aybd'
+    generator = np.random.default_rng(0)
+    drawn = [subset[sample_number(subset, generator)] for _ in range(4000)]
+    for letters, share in (('ay', 0.2), ('b', 0.2), ('d', 0.6)):
+        found = sum(letter in letters for letter in drawn)
+        assert abs(found / 4000 - share) < 0.035  # 4 deviations
 
 
-def test_pastes__are_found_at_any_depth():
-    paste = dict(type='OutlierPaste', source=1)
-    assert find_pastes(dict(a=[dict(b=(paste, 3)), 'x'])) == [paste]
+def test_part_of_which_nothing_is_left__goes():
+    source = MixedOutliers(['abc', 'de', 'f'], weights=[1, 2, 1])
+    subset = subset_of(source, [1, 5])
+    assert subset.weights.tolist() == [0.5, 0.5]
+    assert [subset[0], subset[1]] == ['b', 'f']
+
+
+def test_parts_that_are_never_drawn__do_not_do():
+    source = MixedOutliers(['abc', 'de'], weights=[1, 0])
+    with pytest.raises(ValueError, match='not all 0'):
+        subset_of(source, [3])

@@ -1,4 +1,4 @@
-"""Which objects two sources have in common.
+"""Leave out the objects that two sources have in common.
 
 An object is known by its picture, ``image:NAME`` (COCO's file names are
 unique over its splits), by the family of formulas that drew it,
@@ -7,82 +7,26 @@ unique over its splits), by the family of formulas that drew it,
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from mmengine.config import Config
+import numpy as np
 from mmengine.logging import print_log
-from mmseg.registry import DATASETS
 
-from .coco import CocoOutliers
-from .folder import FolderOutliers
+from .cutout import Cutout
 from .image_files import BrokenImageError
-from .mixed import origin_of
-from .packed import PackedOutliers
-from .subset import subset_of
+from .mixed import MixedOutliers
+from .source import (
+    OutlierSource,
+    SourceWithHashes,
+    content_hash_of,
+    origin_of,
+)
 
-# for open_sources: everything of a COCO json
-NO_FILTERS = dict(
-    deny_categories=(), deny_image_categories=(), min_area=0)
+Owners = dict[str, tuple[int, OutlierSource]]  # key -> object and its source
 _NUM_SHOWN = 3
 
 
-def open_sources(paths: list[str], **coco_options: Any) -> list[object]:
-    """Open what a command line names.
-
-    Args:
-        paths: A COCO json and the folder of its images; or one path: a file
-            ``*.pack``, a folder of RGBA cut-outs, or a config with a
-            ``source`` or with ``OutlierPaste`` in it.
-        coco_options: Further arguments of ``CocoOutliers``, for a json.
-
-    Returns:
-        One source, or all of a config's ``OutlierPaste``.
-
-    Raises:
-        ValueError: If the paths are none of these.
-    """
-    if len(paths) == 2:
-        return [CocoOutliers(paths[0], data_prefix=dict(img_path=paths[1]),
-                             **coco_options)]
-    path = Path(paths[0])
-    if len(paths) == 1 and path.suffix == '.pack':
-        return [PackedOutliers(str(path))]
-    if len(paths) == 1 and path.is_dir():
-        return [FolderOutliers(str(path))]
-    if len(paths) == 1 and path.suffix == '.py':
-        cfg = Config.fromfile(path)
-        found = [cfg.source] if 'source' in cfg else [
-            paste['source'] for paste in find_pastes(cfg.to_dict())]
-        unique = [source for row, source in enumerate(found)
-                  if source not in found[:row]]
-        if unique:
-            return [DATASETS.build(source) for source in unique]
-    raise ValueError(
-        'objects must be JSON IMAGES, a *.pack file, a folder of RGBA images '
-        f'or a config with a `source` or an OutlierPaste, got {paths}')
-
-
-def find_pastes(cfg: object) -> list[dict]:
-    """Return the configs of all ``OutlierPaste`` inside of a config."""
-    if isinstance(cfg, dict):
-        if cfg.get('type') == 'OutlierPaste':
-            return [cfg]
-        cfg = list(cfg.values())
-    if isinstance(cfg, (list, tuple)):
-        return [paste for part in cfg for paste in find_pastes(part)]
-    return []
-
-
-def find_datasets(cfg: dict) -> Iterator[dict]:
-    """Yield a dataset's config, then those that it wraps, at any depth."""
-    yield cfg
-    wrapped = [cfg['dataset']] if 'dataset' in cfg else cfg.get('datasets', ())
-    for inner in wrapped:
-        yield from find_datasets(inner)
-
-
-def without_objects_of(source: object, others: list[object], *,
-                       compare_pixels: bool = False) -> object:
+def without_objects_of(source: OutlierSource, others: list[OutlierSource], *,
+                       compare_pixels: bool = False) -> OutlierSource:
     """Leave out what other sources contain, with a warning that names it.
 
     Pictures and formulas are compared by name; pixels where a source knows
@@ -123,8 +67,8 @@ def without_objects_of(source: object, others: list[object], *,
     return subset_of(source, numbers)
 
 
-def _compare(source: object, owners: dict[str, tuple[int, object]]
-             ) -> tuple[list[int], dict[str, tuple[int, object]]]:
+def _compare(source: OutlierSource,
+             owners: Owners) -> tuple[list[int], Owners]:
     """Return the objects to keep, and the part of ``owners`` they met."""
     with_content = any(key.startswith('content:') for key in owners)
     numbers, clashes = [], {}
@@ -136,7 +80,7 @@ def _compare(source: object, owners: dict[str, tuple[int, object]]
     return numbers, clashes
 
 
-def _reason(clashes: dict[str, tuple[int, object]]) -> str:
+def _reason(clashes: Owners) -> str:
     """Return why objects are not left."""
     if not clashes:
         return 'since the others cannot be read; replace their files'
@@ -149,17 +93,16 @@ def _reason(clashes: dict[str, tuple[int, object]]) -> str:
             + '; where different pictures have one name, rename one of them')
 
 
-def _all_keys(source: object,
+def _all_keys(source: OutlierSource,
               with_content: bool) -> Iterator[tuple[set[str], bool]]:
     """Yield for each object what it is known by, and if it can be read."""
     warned = set()
+    reads_nothing = isinstance(source, SourceWithHashes)
     for number in range(len(source)):
         keys, is_sound = _names(source, number), True
-        if hasattr(source, 'content_hash'):
-            keys.add(f'content:{source.content_hash(number)}')
-        elif with_content or not keys:
+        if reads_nothing or with_content or not keys:
             try:
-                keys.add(f'content:{source[number].content_hash()}')
+                keys.add(f'content:{content_hash_of(source, number)}')
             except BrokenImageError as error:
                 is_sound = False
                 if str(error) not in warned:
@@ -170,10 +113,68 @@ def _all_keys(source: object,
         yield keys, is_sound
 
 
-def _names(source: object, number: int) -> set[str]:
+def _names(source: OutlierSource, number: int) -> set[str]:
     origin = origin_of(source, number)
     if 'image_id' in origin:
         return {f'image:{Path(origin["image"]).name}'}
     if 'split' in origin:
         return {f'drawn:{origin["split"]}'}
     return set()
+
+
+class OutlierSubset:
+    """Some objects of a source that is no mixture, all equally likely.
+
+    Args:
+        source: All objects.
+        numbers: Those to keep.
+    """
+
+    def __init__(self, source: OutlierSource, numbers: list[int]) -> None:
+        self.source = source
+        self.numbers = numbers
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, number: int) -> Cutout:
+        return self.source[self.numbers[number]]
+
+    def __repr__(self) -> str:
+        return (f'{type(self).__name__}(source={self.source}, '
+                f'objects={len(self)})')
+
+    def origin(self, number: int) -> dict[str, int | str]:
+        """Return where an object comes from, as far as its source says."""
+        return origin_of(self.source, self.numbers[number])
+
+
+def subset_of(source: OutlierSource, numbers: list[int]) -> OutlierSource:
+    """Return a source of some objects, in their order.
+
+    The parts of a mixture keep their weights, however many of their objects
+    are left; a part of which none is left goes.
+
+    Args:
+        source: All objects.
+        numbers: Those to keep, ascending, at least one.
+
+    Returns:
+        ``source`` itself if all are kept.
+
+    Raises:
+        ValueError: If only parts of weight 0 are left of a mixture.
+    """
+    if len(numbers) == len(source):
+        return source
+    if not isinstance(source, MixedOutliers):
+        return OutlierSubset(source, numbers)
+    ends = np.cumsum([0, *map(len, source.sources)])
+    cuts = np.searchsorted(numbers, ends)
+    parts, weights = [], []
+    for row, part in enumerate(source.sources):
+        kept = np.subtract(numbers[cuts[row]:cuts[row + 1]], ends[row])
+        if len(kept):
+            parts.append(subset_of(part, kept.tolist()))
+            weights.append(source.weights[row])
+    return MixedOutliers(parts, weights)
