@@ -1,6 +1,3 @@
-_base_ = './eomt_l_640_dinov3_oe.py'
+_base_ = ['./eomt_l_640_dinov3_oe.py', '../_base_/eim.py']
 
-model = dict(
-    decode_head=dict(query_losses=[
-        dict(type='EIMLoss', temperature=1.0, loss_weight=0.1)
-    ]))
+model = dict(decode_head=dict(query_losses=_base_.eim_losses))

@@ -1,13 +1,12 @@
 _base_ = [
     './erfnet_fcn_1xb4-160k_cityscapes-512x1024.py',
     '../_base_/outlier_exposure.py',
+    '../_base_/eim.py',
 ]
 
 # A pixel head takes pasted pixels as void, so a term in `loss_decode` would
 # pass over them; in `outlier_losses` EIM sees them, and nothing opposes it.
-model = dict(outlier_losses=[
-    dict(type='EIMLoss', temperature=1.0, loss_weight=0.1)
-])
+model = dict(outlier_losses=_base_.eim_losses)
 train_pipeline = [
     *_base_.train_pipeline[:3], _base_.outlier_paste,
     *_base_.train_pipeline[3:]

@@ -1,4 +1,6 @@
 # CamVid, 11 classes, seen through 352x480 windows.
+_base_ = './loaders.py'
+
 dataset_type = 'CamVidDataset'
 data_root = 'data/camvid'
 num_classes = 11
@@ -26,26 +28,15 @@ test_pipeline = [
     dict(type='PackSegInputs')
 ]
 tta_pipeline = [
-    dict(type='LoadImageFromFile'),
+    test_pipeline[0],
     dict(
         type='TestTimeAug',
-        transforms=[[dict(type='ResizeToWindow', window_size=crop_size)],
-                    [
-                        dict(type='RandomFlip', prob=0.),
-                        dict(type='RandomFlip', prob=1.)
-                    ],
-                    [
-                        dict(
-                            type='LoadCheckedAnnotations',
-                            num_classes=num_classes)
-                    ], [dict(type='PackSegInputs')]])
+        transforms=[[test_pipeline[1]], _base_.tta_flips,
+                    [test_pipeline[2]], [test_pipeline[3]]])
 ]
 train_dataloader = dict(
     batch_size=4,
     num_workers=2,
-    persistent_workers=True,
-    drop_last=True,
-    sampler=dict(type='SeededInfiniteSampler', shuffle=True),
     dataset=dict(
         type=dataset_type,
         data_root=data_root,
@@ -53,10 +44,7 @@ train_dataloader = dict(
             img_path='images/train', seg_map_path='annotations/train'),
         pipeline=train_pipeline))
 val_dataloader = dict(
-    batch_size=1,
     num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type=dataset_type,
         data_root=data_root,
@@ -66,17 +54,8 @@ val_dataloader = dict(
 # CamVid val with objects of COCO val2017 pasted by a fixed seed, made once by
 # tools/dataset_converters/make_static_benchmark.py (see eomt_ext/README.md)
 test_dataloader = dict(
-    batch_size=1,
     num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='StaticAnomalyDataset',
         data_root='data/camvid_static',
         pipeline=test_pipeline))
-
-val_evaluator = [dict(type='SemanticIoUMetric', iou_metrics=['mIoU'])]
-test_evaluator = [
-    dict(type='SemanticIoUMetric', iou_metrics=['mIoU']),
-    dict(type='AnomalyMetric')
-]

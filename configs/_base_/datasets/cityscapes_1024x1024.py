@@ -19,19 +19,11 @@ test_pipeline = [
     *_base_.test_pipeline[2:]
 ]
 tta_pipeline = [
-    dict(type='LoadImageFromFile'),
+    test_pipeline[0],
     dict(
         type='TestTimeAug',
-        transforms=[[dict(type='ResizeToWindow', window_size=crop_size)],
-                    [
-                        dict(type='RandomFlip', prob=0.),
-                        dict(type='RandomFlip', prob=1.)
-                    ],
-                    [
-                        dict(
-                            type='LoadCheckedAnnotations',
-                            num_classes=_base_.num_classes)
-                    ], [dict(type='PackSegInputs')]])
+        transforms=[[test_pipeline[1]], _base_.tta_flips,
+                    [test_pipeline[2]], [test_pipeline[3]]])
 ]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))

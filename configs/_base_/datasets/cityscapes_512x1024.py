@@ -25,10 +25,8 @@ tta_pipeline = [
     load,
     dict(
         type='TestTimeAug',
-        transforms=[[
-            dict(type='RandomFlip', prob=0.),
-            dict(type='RandomFlip', prob=1.)
-        ], [load_label], [dict(type='PackSegInputs')]])
+        transforms=[_base_.tta_flips, [load_label],
+                    [dict(type='PackSegInputs')]])
 ]
 train_dataloader = dict(
     batch_size=4, dataset=dict(pipeline=train_pipeline))

@@ -1,4 +1,6 @@
 # Cityscapes, 19 classes, seen through 640x640 windows.
+_base_ = './loaders.py'
+
 dataset_type = 'CityscapesDataset'
 data_root = 'data/cityscapes'
 num_classes = 19
@@ -26,27 +28,16 @@ test_pipeline = [
     dict(type='PackSegInputs')
 ]
 tta_pipeline = [
-    dict(type='LoadImageFromFile'),
+    test_pipeline[0],
     dict(
         type='TestTimeAug',
-        transforms=[[dict(type='ResizeToWindow', window_size=crop_size)],
-                    [
-                        dict(type='RandomFlip', prob=0.),
-                        dict(type='RandomFlip', prob=1.)
-                    ],
-                    [
-                        dict(
-                            type='LoadCheckedAnnotations',
-                            num_classes=num_classes)
-                    ], [dict(type='PackSegInputs')]])
+        transforms=[[test_pipeline[1]], _base_.tta_flips,
+                    [test_pipeline[2]], [test_pipeline[3]]])
 ]
 # EoMT trains with a total batch of 16: on N devices set batch_size=16 / N
 train_dataloader = dict(
     batch_size=16,
     num_workers=4,
-    persistent_workers=True,
-    drop_last=True,
-    sampler=dict(type='SeededInfiniteSampler', shuffle=True),
     dataset=dict(
         type=dataset_type,
         data_root=data_root,
@@ -54,10 +45,7 @@ train_dataloader = dict(
             img_path='leftImg8bit/train', seg_map_path='gtFine/train'),
         pipeline=train_pipeline))
 val_dataloader = dict(
-    batch_size=1,
     num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type=dataset_type,
         data_root=data_root,
@@ -67,17 +55,8 @@ val_dataloader = dict(
 # Cityscapes val with objects of COCO val2017 pasted by a fixed seed, made once
 # by tools/dataset_converters/make_static_benchmark.py (see README.md)
 test_dataloader = dict(
-    batch_size=1,
     num_workers=4,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='StaticAnomalyDataset',
         data_root='data/cityscapes_static',
         pipeline=test_pipeline))
-
-val_evaluator = [dict(type='SemanticIoUMetric', iou_metrics=['mIoU'])]
-test_evaluator = [
-    dict(type='SemanticIoUMetric', iou_metrics=['mIoU']),
-    dict(type='AnomalyMetric')
-]

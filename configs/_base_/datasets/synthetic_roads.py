@@ -1,5 +1,7 @@
 # The generated road world, 8 classes, 128x256 scenes seen whole, at 96x192.
 # tools/dataset_converters/synthetic_roads.py writes it.
+_base_ = './loaders.py'
+
 dataset_type = 'SyntheticRoadsDataset'
 data_root = 'data/synthetic_roads'
 num_classes = 8
@@ -27,26 +29,15 @@ test_pipeline = [
     dict(type='PackSegInputs')
 ]
 tta_pipeline = [
-    dict(type='LoadImageFromFile'),
+    test_pipeline[0],
     dict(
         type='TestTimeAug',
-        transforms=[[dict(type='ResizeToWindow', window_size=crop_size)],
-                    [
-                        dict(type='RandomFlip', prob=0.),
-                        dict(type='RandomFlip', prob=1.)
-                    ],
-                    [
-                        dict(
-                            type='LoadCheckedAnnotations',
-                            num_classes=num_classes)
-                    ], [dict(type='PackSegInputs')]])
+        transforms=[[test_pipeline[1]], _base_.tta_flips,
+                    [test_pipeline[2]], [test_pipeline[3]]])
 ]
 train_dataloader = dict(
     batch_size=4,
     num_workers=1,
-    persistent_workers=True,
-    drop_last=True,
-    sampler=dict(type='SeededInfiniteSampler', shuffle=True),
     dataset=dict(
         type=dataset_type,
         data_root=data_root,
@@ -54,10 +45,7 @@ train_dataloader = dict(
             img_path='images/train', seg_map_path='labels/train'),
         pipeline=train_pipeline))
 val_dataloader = dict(
-    batch_size=1,
     num_workers=1,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type=dataset_type,
         data_root=data_root,
@@ -65,18 +53,22 @@ val_dataloader = dict(
         pipeline=test_pipeline))
 # the validation scenes again, with strange objects on them
 test_dataloader = dict(
-    batch_size=1,
     num_workers=1,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type=dataset_type,
         data_root=data_root,
         data_prefix=dict(img_path='images/test', seg_map_path='labels/test'),
         pipeline=test_pipeline))
 
-val_evaluator = [dict(type='SemanticIoUMetric', iou_metrics=['mIoU'])]
-test_evaluator = [
-    dict(type='SemanticIoUMetric', iou_metrics=['mIoU']),
-    dict(type='AnomalyMetric')
-]
+# for training pipelines: hard borders, as the drawn scenes of the test have
+outlier_paste = dict(
+    type='OutlierPaste',
+    source=dict(
+        type='CocoOutliers',
+        data_root=data_root,
+        ann_file='outliers/instances_train.json',
+        data_prefix=dict(img_path='outliers/train'),
+        deny_categories=(),
+        deny_image_categories=()),
+    paste_probability=0.8,  # a short training sees few objects
+    max_scale=0.5)
