@@ -5,11 +5,11 @@ from mmseg.registry import DATASETS
 
 from mmseg_anomaly.labels import IGNORE_INDEX
 
-from .folder_dataset import FolderDataset
+from .non_empty_dataset import NonEmptyDataset
 
 
 @DATASETS.register_module()
-class CamVidDataset(FolderDataset):
+class CamVidDataset(NonEmptyDataset):
     """CamVid: 480x360 video frames from a car, eleven classes.
 
     Layout: ``images/{train,val,test}/*.jpg`` and

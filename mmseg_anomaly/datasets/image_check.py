@@ -1,19 +1,27 @@
-"""Find broken image files before a decoder fills the gap with grey."""
+"""Find broken image files before a decoder fills the gap with grey.
+
+OpenCV decodes what is left of a cut file and paints the rest. ``check_image``
+finds every damage that the format can show, for images whose scores count;
+for a JPEG that takes two thirds of the time of decoding it. ``has_end_mark``
+costs nothing and is for objects to paste, where a worker reads one after the
+other and a false refusal only costs another sample.
+"""
 from io import BytesIO
 
 from mmengine import fileio
 from PIL import Image
 
+_TAIL_BYTES = 1024  # room for what cameras and tools append to a JPEG
+
 
 def check_image(path: str, backend_args: dict | None = None) -> None:
     """Raise if an image file is damaged or cut off.
 
-    OpenCV decodes what is left of a cut file and paints the rest; such an
-    image must not be scored. PNG is checked by its checksums, JPEG at an
-    eighth of its size, WebP by opening it: cheaper than decoding.
+    PNG is checked by its checksums, JPEG by decoding it at an eighth of its
+    size, WebP by opening it.
 
     Args:
-        path: Of the image.
+        path: Image file.
         backend_args: Arguments of the file backend.
 
     Raises:
@@ -31,3 +39,18 @@ def check_image(path: str, backend_args: dict | None = None) -> None:
         raise ValueError(
             f'image {path} of {len(content)} bytes is broken ({error}); copy '
             'it again') from error
+
+
+def has_end_mark(content: bytes) -> bool:
+    """Return whether an image file holds the last mark of its format.
+
+    Args:
+        content: Whole file; formats other than JPEG and PNG need not be
+            empty, and that is all.
+    """
+    tail = content[-_TAIL_BYTES:]
+    if content.startswith(b'\xff\xd8'):  # JPEG
+        return b'\xff\xd9' in tail
+    if content.startswith(b'\x89PNG'):
+        return b'IEND' in tail
+    return len(content) > 0

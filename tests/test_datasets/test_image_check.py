@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmseg_anomaly.datasets.image_check import check_image
+from mmseg_anomaly.datasets.image_check import check_image, has_end_mark
 
 
 @pytest.fixture(params=['png', 'jpg', 'webp'])
@@ -48,3 +48,13 @@ def test_changed_png__fails_its_checksum(tmp_path):
 def test_missing_file__is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r'nowhere\.png'):
         check_image(str(tmp_path / 'nowhere.png'))
+
+
+@pytest.mark.parametrize('suffix', ['jpg', 'png'])
+def test_end_mark__is_lost_with_the_end(tmp_path, suffix):
+    path = tmp_path / f'a.{suffix}'
+    Image.new('RGB', (60, 40), 'red').save(path)
+    content = path.read_bytes()
+    assert has_end_mark(content) and has_end_mark(content + bytes(900))
+    assert not has_end_mark(content[:-20])
+    assert not has_end_mark(b'')

@@ -242,7 +242,7 @@ def test_any_dataset__is_audited(load_tool, own_config, write, tmp_path):
 
 def test_sheet__shows_doubtful_images_first(ten_images, write, load_tool):
     tool = load_tool('dataset_converters/audit.py')
-    audits = [tool.FrameAudit(dict(img_path=f'{index}.png'))
+    audits = [tool.SampleAudit(dict(img_path=f'{index}.png'))
               for index in range(9)]
     audits[7].doubts.append('broken')
     sheet = tool.contact_sheet(audits, max_tiles=3)

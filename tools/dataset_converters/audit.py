@@ -23,12 +23,12 @@ from prettytable import PrettyTable
 
 import mmseg_anomaly  # noqa: F401
 from mmseg_anomaly.datasets.benchmarks.anomaly_dataset import AnomalyDataset
-from mmseg_anomaly.datasets.frame_audit import (
-    FrameAudit,
-    audit_frame,
+from mmseg_anomaly.datasets.label_files import read_label, stored_ids
+from mmseg_anomaly.datasets.sample_audit import (
+    SampleAudit,
+    audit_sample,
     unknown_ids,
 )
-from mmseg_anomaly.datasets.label_files import read_label, stored_ids
 from mmseg_anomaly.labels import IGNORE_INDEX, KNOWN_INDEX, split_outliers
 
 TILE_WH = (320, 180)
@@ -36,7 +36,7 @@ CAPTION_PX = 20
 NAMES = {0: 'normal', 1: 'anomaly', IGNORE_INDEX: 'void'}
 
 
-def without_anomaly(audits: list[FrameAudit]) -> list[str]:
+def without_anomaly(audits: list[SampleAudit]) -> list[str]:
     """Return the names of the images whose readable label has none."""
     return [x.name for x in audits
             if x.table is not None and not x.pixels(1)]
@@ -75,7 +75,7 @@ def build_dataset(args: argparse.Namespace) -> BaseSegDataset:
 
 
 def doubts_of_set(dataset: BaseSegDataset,
-                  audits: list[FrameAudit]) -> list[str]:
+                  audits: list[SampleAudit]) -> list[str]:
     """Return what is doubtful about the whole, then about each image."""
     doubts = []
     if dataset.metainfo.get('partial'):
@@ -105,7 +105,7 @@ def void_by_design(dataset: BaseSegDataset) -> tuple[int, ...]:
     """Return the positions of the images that the whole set leaves void."""
     split = split_of(dataset)
     whole = len(dataset) == split.get('length')
-    return split['unlabelled'] if whole else ()
+    return split['void_positions'] if whole else ()
 
 
 def shorten(names: Sequence[str], limit: int = 5) -> str:
@@ -113,7 +113,8 @@ def shorten(names: Sequence[str], limit: int = 5) -> str:
     return ', '.join(names[:limit]) + (f' and {more} more' if more > 0 else '')
 
 
-def overview(dataset: BaseSegDataset, audits: list[FrameAudit]) -> PrettyTable:
+def overview(dataset: BaseSegDataset,
+             audits: list[SampleAudit]) -> PrettyTable:
     table = PrettyTable(['', type(dataset).__name__], align='l')
     table.add_row(['folder', dataset.data_root])
     for key in ('split', 'layout', 'version'):
@@ -140,7 +141,7 @@ def overview(dataset: BaseSegDataset, audits: list[FrameAudit]) -> PrettyTable:
     return table
 
 
-def histogram(audits: list[FrameAudit], num_classes: int) -> PrettyTable:
+def histogram(audits: list[SampleAudit], num_classes: int) -> PrettyTable:
     """Return the raw ids of the label files, and what becomes of them."""
     table = PrettyTable(['raw id', 'stored id', 'means', 'pixels', 'images'],
                         align='r')
@@ -162,7 +163,7 @@ def histogram(audits: list[FrameAudit], num_classes: int) -> PrettyTable:
     return table
 
 
-def contact_sheet(audits: list[FrameAudit], max_tiles: int) -> np.ndarray:
+def contact_sheet(audits: list[SampleAudit], max_tiles: int) -> np.ndarray:
     """Return pictures of some images, BGR; doubtful ones come first."""
     doubtful = [x for x in audits if x.doubts]
     rest = [x for x in audits if not x.doubts]
@@ -176,7 +177,7 @@ def contact_sheet(audits: list[FrameAudit], max_tiles: int) -> np.ndarray:
     return np.concatenate(rows)
 
 
-def tile(audit: FrameAudit) -> np.ndarray:
+def tile(audit: SampleAudit) -> np.ndarray:
     """Return a small picture with the name of its image below."""
     picture = np.full((TILE_WH[1] + CAPTION_PX, TILE_WH[0], 3), 40, np.uint8)
     if audit.size_wh is not None:
@@ -211,7 +212,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     num_classes = len(dataset.metainfo['classes'])
     unlabelled = void_by_design(dataset)
     audits = [
-        audit_frame(dataset.get_data_info(index), num_classes,
+        audit_sample(dataset.get_data_info(index), num_classes,
                     may_be_void=index in unlabelled)
         for index in mmengine.track_iter_progress(range(len(dataset)))
     ]

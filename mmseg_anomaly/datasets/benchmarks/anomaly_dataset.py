@@ -16,7 +16,7 @@ from mmseg_anomaly.labels import (
 
 from ..image_check import check_image
 from ..label_files import read_label
-from .layouts import Frame, Layout, Split, list_frames
+from .file_layouts import Frame, Layout, Split, list_frames
 
 _BASE_ARGUMENTS = {'indices', 'test_mode', 'lazy_init', 'serialize_data'}
 

@@ -11,7 +11,7 @@ from mmengine.logging import print_log
 from mmseg.registry import DATASETS
 
 from .anomaly_dataset import AnomalyDataset
-from .layouts import (
+from .file_layouts import (
     IMAGE_SUFFIXES,
     VALIDATION_LAYOUT,
     Frame,

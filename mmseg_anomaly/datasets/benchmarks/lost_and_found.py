@@ -6,7 +6,7 @@ from mmseg.registry import DATASETS
 from mmseg_anomaly.labels import IGNORE_INDEX, KNOWN_INDEX, OUTLIER_INDEX
 
 from .anomaly_dataset import AnomalyDataset
-from .layouts import Layout, Split
+from .file_layouts import Layout, Split
 
 # Frames of the test folder without one labelled pixel.
 _UNLABELLED = (17, 37, 55, 72, 91, 110, 129, 153, 174, 197, 218, 353, 490,
@@ -69,9 +69,9 @@ class LostAndFoundDataset(AnomalyDataset):
         })
     SPLITS = dict(
         test_no_known=Split(
-            1043, without=_KNOWN_OBJECTS, invalid=_UNLABELLED, listed=1203,
-            **_TEST),
-        test=Split(1203, unlabelled=_UNLABELLED, **_TEST),
+            1043, excluded_prefixes=_KNOWN_OBJECTS,
+            excluded_positions=_UNLABELLED, num_listed=1203, **_TEST),
+        test=Split(1203, void_positions=_UNLABELLED, **_TEST),
         train=Split(1036, folders=(('split', 'train'), ),
                     heatmap_folder='LostAndFound-train'))
 

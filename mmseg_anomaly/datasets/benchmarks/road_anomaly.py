@@ -4,7 +4,7 @@ from mmseg.registry import DATASETS
 from mmseg_anomaly.labels import KNOWN_INDEX, OUTLIER_INDEX
 
 from .anomaly_dataset import AnomalyDataset
-from .layouts import VALIDATION_LAYOUT, Layout, Split
+from .file_layouts import VALIDATION_LAYOUT, Layout, Split
 
 
 @DATASETS.register_module()

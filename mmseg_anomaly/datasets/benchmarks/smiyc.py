@@ -2,7 +2,7 @@
 from mmseg.registry import DATASETS
 
 from .anomaly_dataset import AnomalyDataset
-from .layouts import VALIDATION_LAYOUT, Layout, Split
+from .file_layouts import VALIDATION_LAYOUT, Layout, Split
 
 _OFFICIAL = Layout('images', 'labels_masks', '_labels_semantic.png')
 
@@ -26,10 +26,10 @@ class RoadAnomaly21Dataset(AnomalyDataset):
     LAYOUTS = dict(official=_OFFICIAL, validation=VALIDATION_LAYOUT)
     SPLITS = dict(
         validation=Split(
-            10, only='validation', heatmap_folder='AnomalyTrack-all',
+            10, name_prefix='validation', heatmap_folder='AnomalyTrack-all',
             images_without_anomaly=0),
         test=Split(
-            100, without=('validation', ), hidden_labels=True,
+            100, excluded_prefixes=('validation', ), hidden_labels=True,
             heatmap_folder='AnomalyTrack-all'))
 
 
@@ -53,10 +53,10 @@ class RoadObstacle21Dataset(AnomalyDataset):
     LAYOUTS = dict(official=_OFFICIAL, validation=VALIDATION_LAYOUT)
     SPLITS = dict(
         validation=Split(
-            30, only='validation_', without=(
+            30, name_prefix='validation_', excluded_prefixes=(
                 'validation_19', *(f'validation_{x}' for x in range(21, 30))),
             heatmap_folder='ObstacleTrack-all', images_without_anomaly=0),
         test=Split(
-            327, without=('snowstorm1_', 'snowstorm2_', 'driveway_',
+            327, excluded_prefixes=('snowstorm1_', 'snowstorm2_', 'driveway_',
                           'validation_'),
             hidden_labels=True, heatmap_folder='ObstacleTrack-all'))

@@ -7,7 +7,7 @@ from mmseg.registry import DATASETS
 from mmseg_anomaly.labels import IGNORE_INDEX, KNOWN_INDEX, OUTLIER_INDEX
 
 from .anomaly_dataset import AnomalyDataset
-from .layouts import Layout, Split
+from .file_layouts import Layout, Split
 
 _CLASSES = ('unlabeled', 'building', 'fence', 'other', 'pedestrian', 'pole',
             'road line', 'road', 'sidewalk', 'vegetation', 'car', 'wall',

@@ -1,4 +1,4 @@
-"""Images in a folder or in a zip file, read safely by many workers.
+"""Read images from a folder or a zip file, in many workers at once.
 
 Shape letters: H, W of the image.
 """
@@ -11,7 +11,7 @@ from zipfile import BadZipFile, ZipFile
 import cv2
 import numpy as np
 
-_TAIL_BYTES = 1024  # room for what cameras and tools append to a JPEG
+from ..image_check import has_end_mark
 
 
 class BrokenImageError(ValueError):
@@ -105,7 +105,7 @@ class ImageFiles:
         flag = (cv2.IMREAD_UNCHANGED if with_alpha else
                 cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
         image = (cv2.imdecode(np.frombuffer(content, np.uint8), flag)
-                 if _has_end(content) else None)
+                 if has_end_mark(content) else None)
         if image is None:
             raise BrokenImageError(
                 f'{self.path / name} of {len(content)} bytes cannot be '
@@ -156,11 +156,3 @@ def _split_at_zip(path: Path) -> tuple[Path | None, str]:
             inner = path.relative_to(parent).as_posix()
             return parent, '' if inner == '.' else f'{inner}/'
     return None, ''
-
-
-def _has_end(content: bytes) -> bool:
-    if content.startswith(b'\xff\xd8'):
-        return b'\xff\xd9' in content[-_TAIL_BYTES:]
-    if content.startswith(b'\x89PNG'):
-        return b'IEND' in content[-_TAIL_BYTES:]
-    return len(content) > 0

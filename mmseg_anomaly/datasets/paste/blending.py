@@ -8,7 +8,7 @@ from mmseg.registry import TASK_UTILS
 
 from mmseg_anomaly.datasets.outliers.cutout import Cutout
 
-from .harmonization import (
+from .match_scene import (
     add_noise_as_in,
     blur_as_in,
     extend_colors,

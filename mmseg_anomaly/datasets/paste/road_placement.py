@@ -1,6 +1,8 @@
-"""Objects that stand on the road, in the size that the place asks for.
+"""Place objects on the road, in the size that perspective asks for.
 
-Shape letters: H, W of the image, h, w of the object.
+A thing of fixed height that stands on row y of flat ground, seen by a level
+camera, has pixels in proportion to y - horizon. Shape letters: H, W of the
+image, h, w of the object.
 """
 from collections.abc import Sequence
 
@@ -10,7 +12,6 @@ from mmseg.registry import TASK_UTILS
 
 from mmseg_anomaly.datasets.outliers.cutout import Cutout
 
-from .perspective import estimate_horizon, first_row_of_size, size_at_row
 from .placement import (
     Placed,
     check_tries,
@@ -20,6 +21,7 @@ from .placement import (
 )
 
 _BASE_SHARE = 0.05  # of an object's height is its base, at least one row
+_MIN_ROAD_SHARE = 0.01  # of the width; less is a far car's shadow or noise
 
 
 class RoadScene:
@@ -67,7 +69,7 @@ class RoadPlacement:
 
     Every road pixel is equally likely to carry the foot, the middle of the
     object's base, its lowest twentieth. With ``perspective`` the size follows
-    the row of the foot, see ``perspective.size_at_row``: ``scale`` is then
+    the row of the foot, see ``size_at_row``: ``scale`` is then
     the size the object would have at the lower border of the image.
 
     .. code-block:: python
@@ -170,7 +172,7 @@ class RoadPlacement:
         if sums[-1] == 0:
             return None
         for _ in range(self.max_tries):
-            foot = _draw_pixel(scene.road, sums, generator)
+            foot = _sample_pixel(scene.road, sums, generator)
             size_px = largest_px if scene.horizon is None else size_at_row(
                 foot[0], largest_px, scene.horizon, len(row_pixels))
             placed = _stand_on(foot, scale_cutout(cutout, size_px))
@@ -213,9 +215,9 @@ def base_of(mask: np.ndarray) -> np.ndarray:
     return base
 
 
-def _draw_pixel(road: np.ndarray, sums: np.ndarray,
+def _sample_pixel(road: np.ndarray, sums: np.ndarray,
                 generator: np.random.Generator) -> tuple[int, int]:
-    """Draw a road pixel of the rows that ``sums`` (H,) adds up."""
+    """Sample a road pixel of the rows that ``sums`` (H,) adds up."""
     number = int(generator.integers(sums[-1]))
     row = int(np.searchsorted(sums, number, side='right'))
     columns = np.flatnonzero(road[row])
@@ -229,3 +231,57 @@ def _stand_on(foot: tuple[int, int], cutout: Cutout) -> Placed | None:
     rows, columns = np.nonzero(base_of(mask))
     return Placed(cutout, int(foot[0] - rows.max()),
                   int(foot[1] - round(float(columns.mean()))))
+
+
+def estimate_horizon(row_pixels: np.ndarray, width: int) -> float:
+    """Return the highest row in which the road is 1 % of the image wide.
+
+    A flat road narrows towards the horizon and is last seen just below it,
+    so the estimate is a little low, lower where a hill or a car hides the
+    road's end; things then come out smaller, never larger, than they should.
+
+    Args:
+        row_pixels: (H,) road pixels in each row.
+        width: W.
+
+    Returns:
+        A row; H if there is no road.
+    """
+    rows = np.flatnonzero(row_pixels >= max(1, _MIN_ROAD_SHARE * width))
+    return float(rows[0]) if len(rows) else float(len(row_pixels))
+
+
+def size_at_row(row: float, largest_px: float, horizon: float,
+                height: int) -> float:
+    """Return the size of a thing that stands on a row.
+
+    It is ``largest_px * (row - horizon) / (height - 1 - horizon)``:
+    ``largest_px`` in the last row, 0 at the horizon and above.
+
+    Args:
+        row: Of its foot.
+        largest_px: Its size in the last row.
+        horizon: Row at which things vanish.
+        height: H.
+    """
+    below = height - 1 - horizon
+    return largest_px * max(0.0, row - horizon) / below if below > 0 else 0.0
+
+
+def first_row_of_size(size_px: float, largest_px: float, horizon: float,
+                      height: int) -> int:
+    """Return the first row on which a thing is ``size_px`` large.
+
+    Args:
+        size_px: Wanted.
+        largest_px: Its size in the last row.
+        horizon: Row at which things vanish.
+        height: H.
+
+    Returns:
+        A row; H if the thing is smaller on every row.
+    """
+    below = height - 1 - horizon
+    if below <= 0 or size_px > largest_px:
+        return height
+    return int(np.ceil(horizon + size_px * below / largest_px))

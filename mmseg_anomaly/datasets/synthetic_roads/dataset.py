@@ -1,12 +1,19 @@
-"""The generated road world as a dataset."""
+"""The generated road world as a dataset, and its classes."""
 from mmseg.registry import DATASETS
 
-from ..folder_dataset import FolderDataset
-from .classes import CLASSES, PALETTE
+from ..non_empty_dataset import NonEmptyDataset
+
+# The order of the classes is their id.
+CLASSES = ('road', 'sidewalk', 'building', 'vegetation', 'sky', 'car',
+           'person', 'pole')
+PALETTE = [[128, 64, 128], [244, 35, 232], [70, 70, 70], [107, 142, 35],
+           [70, 130, 180], [0, 0, 142], [220, 20, 60], [153, 153, 153]]
+(ROAD, SIDEWALK, BUILDING, VEGETATION, SKY, CAR, PERSON,
+ POLE) = range(len(CLASSES))
 
 
 @DATASETS.register_module()
-class SyntheticRoadsDataset(FolderDataset):
+class SyntheticRoadsDataset(NonEmptyDataset):
     """Drawn road scenes: eight classes, strange objects as 254.
 
     ``tools/dataset_converters/synthetic_roads.py`` writes the files:

@@ -7,7 +7,7 @@ import numpy as np
 
 from .camera import Camera
 from .canvas import Canvas, ellipse_polygon
-from .classes import CAR, PERSON, POLE, VEGETATION
+from .dataset import CAR, PERSON, POLE, VEGETATION
 
 PAINTS = np.array([[60, 50, 190], [150, 90, 40], [225, 225, 225],
                    [40, 40, 42], [165, 165, 165], [70, 170, 205],

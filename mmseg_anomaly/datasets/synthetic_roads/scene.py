@@ -58,7 +58,7 @@ def draw_scene(image_hw: tuple[int, int],
     image = cv2.resize(
         canvas.image, image_hw[::-1], interpolation=cv2.INTER_AREA)
     return Scene(
-        image=expose(image, generator),
+        image=apply_exposure(image, generator),
         label=canvas.label[::SUPERSAMPLING, ::SUPERSAMPLING].copy(),
         camera=camera.resized(1 / SUPERSAMPLING),
         street=street)
@@ -99,7 +99,8 @@ def _draw_things(street: Street, generator: np.random.Generator) -> list:
     return things
 
 
-def expose(image: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+def apply_exposure(image: np.ndarray,
+                   generator: np.random.Generator) -> np.ndarray:
     """Turn painted light into a photograph: weather, lens, sensor.
 
     Args:

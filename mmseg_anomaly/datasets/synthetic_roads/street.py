@@ -8,7 +8,7 @@ import numpy as np
 
 from .camera import Camera
 from .canvas import Canvas, smooth_noise
-from .classes import BUILDING, ROAD, SIDEWALK, SKY, VEGETATION
+from .dataset import BUILDING, ROAD, SIDEWALK, SKY, VEGETATION
 
 FAR_M = 400.0
 BRIGHT_LINES = np.array([[225, 230, 235], [90, 190, 225]], np.float32)

@@ -8,7 +8,7 @@ from mmseg_anomaly.datasets.synthetic_roads.anomaly_scene import (
     _overlap,
     add_strange_objects,
 )
-from mmseg_anomaly.datasets.synthetic_roads.classes import (
+from mmseg_anomaly.datasets.synthetic_roads.dataset import (
     CLASSES,
     PALETTE,
     ROAD,

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mmseg_anomaly.datasets.paste.harmonization import (
+from mmseg_anomaly.datasets.paste.match_scene import (
     add_noise_as_in,
     blur_as_in,
     estimate_noise,

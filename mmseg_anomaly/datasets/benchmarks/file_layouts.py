@@ -1,4 +1,4 @@
-"""Where a dataset keeps its images and labels, as data instead of code."""
+"""Describe where a benchmark keeps its images and labels."""
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,14 +12,14 @@ class Split:
     Args:
         length: Number of images; None where no source states it.
         folders: What replaces ``{name}`` in the folders of a layout.
-        only: Beginning of the frame ids that belong to it.
-        without: Beginnings of the frame ids that do not.
-        invalid: Positions to leave out, in the sorted list of all frames of
-            the folder. They count only if that list is ``listed`` long: in
-            another list they would point at other frames.
-        listed: See ``invalid``.
-        unlabelled: Positions among its images, if it has all, whose label
-            files are known to hold void only.
+        name_prefix: Beginning of the names of the frames that belong to it.
+        excluded_prefixes: Beginnings of the names of those that do not.
+        excluded_positions: Positions to leave out, in the sorted list of all
+            frames of the folder. They count only if that list is
+            ``num_listed`` long: in another they would mean other frames.
+        num_listed: See ``excluded_positions``.
+        void_positions: Positions among its images, if it has all, whose
+            label files are known to hold void only.
         hidden_labels: Whether its labels are the organisers' secret.
         heatmap_folder: Where the SegmentMeIfYouCan code looks for its maps.
         images_without_anomaly: How many there are, None if not known.
@@ -27,11 +27,11 @@ class Split:
 
     length: int | None
     folders: tuple[tuple[str, str], ...] = ()
-    only: str = ''
-    without: tuple[str, ...] = ()
-    invalid: tuple[int, ...] = ()
-    listed: int = 0
-    unlabelled: tuple[int, ...] = ()
+    name_prefix: str = ''
+    excluded_prefixes: tuple[str, ...] = ()
+    excluded_positions: tuple[int, ...] = ()
+    num_listed: int = 0
+    void_positions: tuple[int, ...] = ()
     hidden_labels: bool = False
     heatmap_folder: str | None = None
     images_without_anomaly: int | None = None
@@ -155,20 +155,22 @@ def list_frames(root: Path, layout: Layout, split: Split) -> list[Frame]:
         Frame(key, image, root / label_folder / (key + layout.label_suffix))
         for key, image in images.items()
     ]
-    return select(frames, split) if layout.has_official_names else frames
+    if not layout.has_official_names:
+        return frames
+    return select_frames(frames, split)
 
 
-def select(frames: list[Frame], split: Split) -> list[Frame]:
+def select_frames(frames: list[Frame], split: Split) -> list[Frame]:
     """Return the frames of a folder that belong to a split.
 
     Args:
         frames: All of the folder, sorted by name.
         split: Which to keep.
     """
-    if len(frames) == split.listed:
+    if len(frames) == split.num_listed:
         frames = [frame for position, frame in enumerate(frames)
-                  if position not in split.invalid]
+                  if position not in split.excluded_positions]
     return [
-        frame for frame in frames if frame.name.startswith(split.only)
-        and not frame.name.startswith(split.without)
+        frame for frame in frames if frame.name.startswith(split.name_prefix)
+        and not frame.name.startswith(split.excluded_prefixes)
     ]

@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from mmseg_anomaly.datasets.benchmarks.layouts import (
+from mmseg_anomaly.datasets.benchmarks.file_layouts import (
     Frame,
     Layout,
     Split,
     list_files,
     list_frames,
-    select,
+    select_frames,
 )
 
 
@@ -22,17 +22,18 @@ def names(selected):
 
 
 def test_select__by_the_beginning_of_names():
-    split = Split(None, only='val_', without=('val_2', 'val_31'))
-    found = select(frames('cow_1', 'val_1', 'val_2', 'val_25', 'val_3',
-                          'val_311'), split)
+    split = Split(None, name_prefix='val_',
+                  excluded_prefixes=('val_2', 'val_31'))
+    found = select_frames(
+        frames('cow_1', 'val_1', 'val_2', 'val_25', 'val_3', 'val_311'), split)
     assert names(found) == ['val_1', 'val_3']
 
 
-@pytest.mark.parametrize('listed, expected', [(3, ['a', 'c']),
+@pytest.mark.parametrize('num_listed, expected', [(3, ['a', 'c']),
                                               (4, ['a', 'b', 'c'])])
-def test_select__positions_need_the_whole_list(listed, expected):
-    split = Split(None, invalid=(1, ), listed=listed)
-    assert names(select(frames('a', 'b', 'c'), split)) == expected
+def test_select__positions_need_the_whole_list(num_listed, expected):
+    split = Split(None, excluded_positions=(1, ), num_listed=num_listed)
+    assert names(select_frames(frames('a', 'b', 'c'), split)) == expected
 
 
 def test_list_frames__fills_in_the_folders_of_the_split(tmp_path):

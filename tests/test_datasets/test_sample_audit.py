@@ -1,7 +1,7 @@
 """What the audit finds in one image and its label."""
 import pytest
 
-from mmseg_anomaly.datasets.frame_audit import audit_frame
+from mmseg_anomaly.datasets.sample_audit import audit_sample
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def frame(write_frame, tmp_path):
 
 
 def test_pixels__are_counted_by_raw_and_stored_id(frame):
-    audit = audit_frame(frame([[0, 1, 1, 7]], {0: 253, 1: 254, 7: 255}), 19)
+    audit = audit_sample(frame([[0, 1, 1, 7]], {0: 253, 1: 254, 7: 255}), 19)
     assert audit.raw_pixels[[0, 1, 7]].tolist() == [1, 2, 1]
     assert [audit.pixels(kind) for kind in (0, 1, 255)] == [1, 2, 1]
     assert (audit.size_wh, audit.name, audit.doubts) == ((4, 1), 'a.png', [])
@@ -29,7 +29,7 @@ def test_pixels__are_counted_by_raw_and_stored_id(frame):
 def test_one_value__is_no_doubt_where_void_is_expected(
         frame, raw_id, may_be_void, is_doubtful):
     info = frame([[raw_id, raw_id]], {1: 254, 7: 255})
-    doubts = audit_frame(info, 19, may_be_void).doubts
+    doubts = audit_sample(info, 19, may_be_void).doubts
     assert doubts == [f'a.png is {raw_id} everywhere: not labelled, or a '
                       'dummy'] * is_doubtful
 
@@ -37,7 +37,7 @@ def test_one_value__is_no_doubt_where_void_is_expected(
 def test_missing_label_file__is_doubtful(frame, tmp_path):
     info = frame([[0, 1]])
     (tmp_path / 'a_label.png').unlink()
-    audit = audit_frame(info, 19)
+    audit = audit_sample(info, 19)
     assert not audit.has_label_file
     assert audit.table is None
     assert audit.doubts == ['a.png is unlabelled: there is no file '
@@ -45,7 +45,7 @@ def test_missing_label_file__is_doubtful(frame, tmp_path):
 
 
 def test_ids__that_loading_would_refuse_are_doubtful(frame):
-    outside = audit_frame(frame([[0, 9]], {0: 253}), 19).doubts
+    outside = audit_sample(frame([[0, 9]], {0: 253}), 19).doubts
     assert outside == ['a.png holds the raw ids [9], which mean nothing here']
-    assert audit_frame(frame([[0, 19]]), 19).doubts == [
+    assert audit_sample(frame([[0, 19]]), 19).doubts == [
         'a.png holds the raw ids [19], which mean nothing here']

@@ -1,4 +1,4 @@
-"""What one image of a dataset and its raw label hold."""
+"""Look for mistakes in one image of a dataset and its raw label."""
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,12 +17,12 @@ from .label_files import (
 
 
 @dataclass
-class FrameAudit:
+class SampleAudit:
     """What one image and its label hold.
 
     Args:
         info: What the dataset knows of it.
-        size_wh: Of the image; None if it cannot be read.
+        size_wh: Size (w, h) of the image; None if it cannot be read.
         raw_pixels: (256,) pixels of each raw id; zeros if unreadable.
         table: (256,) stored id of each raw id; None if unreadable.
         doubts: What is wrong with it.
@@ -51,8 +51,8 @@ class FrameAudit:
         return int(self.raw_pixels[is_kind].sum())
 
 
-def audit_frame(info: dict, num_classes: int,
-                may_be_void: bool = False) -> FrameAudit:
+def audit_sample(info: dict, num_classes: int,
+                may_be_void: bool = False) -> SampleAudit:
     """Read an image and its raw label.
 
     Args:
@@ -61,7 +61,7 @@ def audit_frame(info: dict, num_classes: int,
         may_be_void: Whether a label without one labelled pixel is what the
             set has there.
     """
-    audit = FrameAudit(info)
+    audit = SampleAudit(info)
     try:
         check_image(info['img_path'])
         with Image.open(info['img_path']) as image:

@@ -1,8 +1,8 @@
-"""Datasets that are a folder of images and a folder of labels."""
+"""MMSeg's folder dataset, which refuses to be empty."""
 from mmseg.datasets import BaseSegDataset
 
 
-class FolderDataset(BaseSegDataset):
+class NonEmptyDataset(BaseSegDataset):
     """MMSeg's dataset, but an empty one says where it looked.
 
     Raises:
