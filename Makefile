@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
-REQUIREMENTS := setup.py requirements.txt \
+REQUIREMENTS := setup.py pyproject.toml requirements.txt \
 	$(wildcard requirements/*.txt)
 TESTS ?= tests
 
@@ -30,7 +30,7 @@ $(STAMP): $(REQUIREMENTS)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --upgrade pip
 	$(BIN)/python -m pip install -r requirements.txt \
-		-r requirements/tests.txt
+		-r requirements/optional.txt -r requirements/tests.txt
 	$(BIN)/python -c 'import cv2' || $(BIN)/python -m pip install \
 		--force-reinstall --no-deps \
 		$$(sed -n 's/^opencv-python==/opencv-python-headless==/p' \

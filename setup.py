@@ -1,29 +1,12 @@
-"""Packaging: metadata, extras, and what mim needs below `.mim`."""
+"""The step of a build that mim needs; metadata are in pyproject.toml."""
 import shutil
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 MIM_CONTENT = ('tools', 'configs', 'model-index.yml')
-
-
-def read_version() -> str:
-    """Version of the package, without importing it."""
-    names = {}
-    exec((ROOT / 'mmseg_anomaly' / 'version.py').read_text(), names)
-    return names['__version__']
-
-
-def read_requirements(name: str) -> list[str]:
-    """Lines of a requirements file that name a distribution.
-
-    Other files that it includes by `-r` are not followed.
-    """
-    lines = (ROOT / 'requirements' / f'{name}.txt').read_text().splitlines()
-    lines = [line.partition('#')[0].strip() for line in lines]
-    return [line for line in lines if line and not line.startswith('-')]
 
 
 def add_mim_extension(package_dir: Path, link: bool) -> None:
@@ -57,42 +40,4 @@ class BuildWithMim(build_py):
 
 
 if __name__ == '__main__':
-    mminstall = read_requirements('mminstall')
-    optional = read_requirements('optional')
-    tests = read_requirements('tests')
-    setup(
-        name='mmseg_anomaly',
-        version=read_version(),
-        description='MMSegmentation plugin that finds what does not belong '
-        'in a road scene: EoMT, outlier exposure, anomaly metrics',
-        long_description=(ROOT / 'README.md').read_text()
-        if (ROOT / 'README.md').is_file() else '',
-        long_description_content_type='text/markdown',
-        license='Apache-2.0',
-        keywords='semantic segmentation, anomaly segmentation, '
-        'out-of-distribution detection, MMSegmentation, EoMT',
-        classifiers=[
-            'Development Status :: 4 - Beta',
-            'Operating System :: OS Independent',
-            'Programming Language :: Python :: 3',
-            'Topic :: Scientific/Engineering :: Artificial Intelligence',
-        ],
-        python_requires='>=3.10',
-        packages=find_packages(include=['mmseg_anomaly', 'mmseg_anomaly.*']),
-        # Which distribution serves mmcv, mmengine and mmseg is the user's
-        # choice; importing the package checks what is there.
-        install_requires=[
-            'filelock', 'matplotlib', 'numpy>=1.26', 'opencv-python',
-            'packaging', 'Pillow>=9.4', 'pycocotools>=2.0.7', 'safetensors',
-            'scipy>=1.10', 'tensorboard', 'timm>=1.0.31,<2', 'torch>=2.6',
-            'torchvision',
-        ],
-        extras_require={
-            'all': mminstall + optional,
-            'dev': mminstall + optional + tests,
-            'mminstall': mminstall,
-            'optional': optional,
-            'tests': optional + tests,
-        },
-        cmdclass={'build_py': BuildWithMim},
-        zip_safe=False)
+    setup(cmdclass={'build_py': BuildWithMim})

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
+from huggingface_hub import EvalResult, ModelCardData
 
 from .file_hash import sha256_of
+from .reporting.tables import markdown_table
 
 HASHES = 'SHA256SUMS'
 
@@ -16,56 +17,56 @@ def model_card(name: str, metrics: Mapping[str, float],
     """Write the card of a model in Markdown with a header of YAML.
 
     Args:
-        name: Of the model.
+        name: Model name, as in the title.
         metrics: What its test printed; a NaN is shown but is no result in
             the header.
         protocol: ``config``, ``checkpoint`` (``file``, ``sha256``),
             ``precision``, ``windows``, ``scorers`` (name -> formula),
             ``dataset`` (``type``, ``num_images``, ``num_classes``,
             ``anomalies``), ``void``, ``device`` and ``versions``.
-        license: Of the weights, or None if nobody stated it.
+        license: Licence of the weights, or None if nobody stated it.
 
     Returns:
         The text of a ``README.md`` as the Hugging Face Hub reads it.
     """
-    header = yaml.safe_dump(
-        _header(name, metrics, protocol, license), sort_keys=False)
+    header = _header(name, metrics, protocol, license)
     return '\n'.join([
         '---', header.strip(), '---', '', f'# {name}', '',
         'Semantic segmentation and anomaly scores by `mmseg_anomaly`, a '
         'plugin for\nMMSegmentation.', '',
         '## Results', '', *_result_lines(metrics, protocol['dataset']), '',
         '## Protocol', '', *_protocol_lines(protocol), '',
-        '## Versions', '', '| library | version |', '|---|---|',
-        *(f'| {key} | {value} |'
-          for key, value in protocol['versions'].items()), '',
+        '## Versions', '',
+        markdown_table(('library', 'version'), protocol['versions'].items()),
         '## Licence', '',
         license or 'The licence of these weights was not stated.', ''])
 
 
 def _header(name: str, metrics: Mapping[str, float],
-            protocol: Mapping[str, Any], license: str | None) -> dict:
-    results = [dict(type=key, value=float(value))
-               for key, value in metrics.items() if math.isfinite(value)]
-    dataset = dict(name=protocol['dataset']['type'],
-                   type=protocol['dataset']['type'])
-    header = dict(license=license) if license else {}
-    return header | {
-        'library_name': 'mmseg_anomaly',
-        'pipeline_tag': 'image-segmentation',
-        'tags': ['mmsegmentation', 'semantic-segmentation',
-                 'anomaly-segmentation'],
-        'model-index': [dict(name=name, results=[dict(
-            task=dict(type='image-segmentation'), dataset=dataset,
-            metrics=results)])],
-    }
+            protocol: Mapping[str, Any], license: str | None) -> str:
+    dataset = protocol['dataset']['type']
+    return ModelCardData(
+        license=license or None,
+        library_name='mmseg_anomaly',
+        pipeline_tag='image-segmentation',
+        tags=['mmsegmentation', 'semantic-segmentation',
+              'anomaly-segmentation'],
+        model_name=name,
+        eval_results=[
+            EvalResult(
+                task_type='image-segmentation', dataset_type=dataset,
+                dataset_name=dataset, metric_type=key,
+                metric_value=float(value))
+            for key, value in metrics.items() if math.isfinite(value)
+        ]).to_yaml()
 
 
 def _result_lines(metrics: Mapping[str, float],
                   dataset: Mapping[str, Any]) -> Iterable[str]:
     yield _dataset_line(dataset)
-    yield from ('', '| metric | value |', '|---|---|')
-    yield from (f'| {key} | {value:.4f} |' for key, value in metrics.items())
+    yield ''
+    yield markdown_table(('metric', 'value'), (
+        (key, f'{value:.4f}') for key, value in metrics.items()))
     yield ('\nAll digits are in `metrics.json`. This folder gives the numbers '
            'back, with the\nversions below:\n')
     yield (f'```bash\nsha256sum -c {HASHES}\n'

@@ -116,11 +116,11 @@ def test_operators__are_those_of_this_torch(versions, error, sentence):
     assert operators_problem(versions.get, importer) == sentence
 
 
-def test_requirements__are_those_of_setup():
-    setup = (Path(__file__).parents[1] / 'setup.py').read_text()
+def test_requirements__are_those_of_the_package():
+    project = (Path(__file__).parents[1] / 'pyproject.toml').read_text()
     versions = {r.distributions[0]: r.versions for r in REQUIREMENTS}
     for name in ('numpy', 'timm', 'torch'):
-        assert f"'{name}{versions[name]}'" in setup
+        assert f'"{name}{versions[name]}"' in project
 
 
 def test_import__stops_before_a_library_that_cannot_be_imported(tmp_path):

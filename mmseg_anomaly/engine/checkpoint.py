@@ -1,6 +1,5 @@
 """Safe reading wherever MMEngine loads, and a strict comparison of keys."""
 import copy
-import difflib
 import hashlib
 import os
 import re
@@ -13,14 +12,6 @@ import torch
 from mmengine.dist import barrier, is_distributed
 from mmengine.logging import print_log
 from mmengine.runner import CheckpointLoader
-from mmengine.runner.checkpoint import (
-    _get_mmengine_home,
-    _process_mmcls_checkpoint,
-    get_deprecated_model_names,
-    get_external_models,
-    get_mmcls_models,
-    get_torchvision_models,
-)
 from torch import Tensor, nn
 
 from ..safe_loading import MapLocation, load_from_local
@@ -81,49 +72,24 @@ def _cached_path(url: str) -> Path:
     return folder / f'{name.stem}-{digest}{name.suffix}'
 
 
+# MMEngine's own loaders of these unpickle whatever they find.
 @CheckpointLoader.register_scheme(
-    prefixes=('modelzoo://', 'torchvision://'), force=True)
-def load_from_torchvision(filename: str,
-                          map_location: MapLocation = None) -> dict[str, Any]:
-    """Load torchvision's weights by their name in MMEngine's list."""
-    return load_from_http(_look_up(filename, get_torchvision_models()),
-                          map_location)
+    prefixes=('modelzoo://', 'torchvision://', 'open-mmlab://',
+              'openmmlab://', 'mmcls://', 'pavi://', r'(\S+\:)?s3://',
+              r'(\S+\:)?petrel://'), force=True)
+def refuse_scheme(filename: str, map_location: MapLocation = None) -> None:
+    """Refuse an address that MMEngine would resolve by its own lists.
 
+    Args:
+        filename: Address of the checkpoint.
+        map_location: Unused, part of MMEngine's interface.
 
-@CheckpointLoader.register_scheme(
-    prefixes=('open-mmlab://', 'openmmlab://'), force=True)
-def load_from_openmmlab(filename: str,
-                        map_location: MapLocation = None) -> dict[str, Any]:
-    """Load OpenMMLab's weights by their name in MMEngine's list.
-
-    Names that are out of use stand for their successors. MMEngine's home
-    (`MMENGINE_HOME`) may add names, for files below it too.
+    Raises:
+        ValueError: Always; names the address and what to give instead.
     """
-    scheme, _, name = filename.partition('://')
-    name = get_deprecated_model_names().get(name, name)
-    address = _look_up(f'{scheme}://{name}', get_external_models())
-    if address.startswith(('http://', 'https://')):
-        return load_from_http(address, map_location)
-    return load_from_local(Path(_get_mmengine_home(), address), map_location)
-
-
-@CheckpointLoader.register_scheme(prefixes='mmcls://', force=True)
-def load_from_mmcls(filename: str,
-                    map_location: MapLocation = None) -> dict[str, Any]:
-    """Load the backbone of one of mmcls' models by its name."""
-    return _process_mmcls_checkpoint(load_from_http(
-        _look_up(filename, get_mmcls_models()), map_location))
-
-
-def _look_up(filename: str, addresses: Mapping[str, str]) -> str:
-    name = filename.partition('://')[2]
-    if name not in addresses:
-        near = difflib.get_close_matches(name, addresses)
-        raise KeyError(
-            f'MMEngine knows no checkpoint `{filename}`: correct the name'
-            f'{" (near ones: " + ", ".join(near) + ")" if near else ""}, or '
-            'give a path or an http address.')
-    return addresses[name]
+    raise ValueError(
+        f'`{filename}` was refused: checkpoints are read from a path or from '
+        'an https:// address only; download the file, or give its address')
 
 
 def load_state_dict_strictly(model: nn.Module,

@@ -10,7 +10,7 @@ from typing import Any
 from .curves import write_curves
 from .provenance import VOID_POLICY, write_json
 from .runs import FinishedRun
-from .tables import Column, Table, to_latex, to_markdown
+from .tables import Column, Table, markdown_table, to_latex, to_markdown
 
 PIXEL_METRICS = (('AuPRC', True), ('FPR95', False))
 # F1* as papers call it, to tell it from the F1 of pixels
@@ -178,9 +178,9 @@ def markdown_text(report: Report) -> str:
     parts = [
         to_markdown(main_table(report)),
         'Percent. ' + _provenance(report) + f' Void: {VOID_POLICY}.\n',
-        _plain_table(keys, [[row[key] for key in keys] for row in counts]),
+        markdown_table(keys, [[row[key] for key in keys] for row in counts]),
         *_partial_sets(report),
-        _plain_table(('scorer', 'score, larger = more anomalous'),
+        markdown_table(('scorer', 'score, larger = more anomalous'),
                      [(f'`{name}`', f'`{formula}`')
                       for name, formula in report.formulas.items()]),
         *_interval_tables(report)
@@ -215,16 +215,10 @@ def _interval_tables(report: Report) -> list[str]:
         bootstrap = run.summary['bootstrap']
         parts.append(
             f'{_title(report, run)}: {bootstrap["level"]:.0%} confidence '
-            f'intervals, {bootstrap["replicates"]} draws of its images.\n')
+            f'intervals, {bootstrap["replicates"]} samples of its images.\n')
         metrics = next(iter(run.summary['scorers'].values()))['intervals']
-        parts.append(_plain_table(('scorer', *metrics), rows))
+        parts.append(markdown_table(('scorer', *metrics), rows))
     return parts
-
-
-def _plain_table(titles: Sequence[str], rows: Sequence[Sequence]) -> str:
-    lines = [titles, ['---'] * len(titles), *rows]
-    return ''.join(
-        f'| {" | ".join(str(cell) for cell in line)} |\n' for line in lines)
 
 
 def latex_document(report: Report) -> str:

@@ -1,8 +1,10 @@
 """Tables as papers print them: a row a scorer, columns grouped by dataset."""
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+
+from prettytable import PrettyTable, TableStyle
 
 _DIGITS = 2
 _UNDEFINED = '-'
@@ -55,11 +57,23 @@ def to_markdown(table: Table, row_title: str = 'scorer') -> str:
     """Format a table for Markdown, the best number of each column bold."""
     titles = [f'{column.group} {column.metric} {column.arrow}'
               for column in table.columns]
-    lines = [_markdown_row([row_title, *titles]),
-             _markdown_row(['---', *['---:'] * len(titles)])]
-    lines += [_markdown_row([f'`{label}`', *cells])
-              for label, cells in _marked_rows(table, '**{}**')]
-    return '\n'.join(lines) + '\n'
+    rows = [[f'`{label}`', *cells]
+            for label, cells in _marked_rows(table, '**{}**')]
+    return markdown_table([row_title, *titles], rows, align='r')
+
+
+def markdown_table(titles: Sequence[str], rows: Iterable[Sequence],
+                   align: str = 'l') -> str:
+    """Format cells for Markdown; those after the first column are aligned."""
+    table = PrettyTable([_escaped(title) for title in titles], align=align)
+    table.set_style(TableStyle.MARKDOWN)
+    table.align[table.field_names[0]] = 'l'
+    table.add_rows([[_escaped(cell) for cell in row] for row in rows])
+    return table.get_string() + '\n'
+
+
+def _escaped(cell: object) -> str:
+    return str(cell).replace('|', '&#124;')
 
 
 def to_latex(table: Table, row_title: str = 'Scorer') -> str:
@@ -102,10 +116,6 @@ def _marked_rows(table: Table, bold: str) -> list[tuple[str, list[str]]]:
 
 def _number(value: float) -> str:
     return _UNDEFINED if math.isnan(value) else f'{value:.{_DIGITS}f}'
-
-
-def _markdown_row(cells: Sequence[str]) -> str:
-    return f'| {" | ".join(cell.replace("|", "&#124;") for cell in cells)} |'
 
 
 def _latex_row(cells: Sequence[str]) -> str:

@@ -1,4 +1,5 @@
 import math
+import re
 
 from mmseg_anomaly.reporting.tables import (
     Column,
@@ -28,13 +29,21 @@ def test_best_rows__larger_or_smaller_is_better():
 
 
 def test_to_markdown():
-    assert to_markdown(TABLE).splitlines() == [
-        '| scorer | Road AuPRC ↑ | Road FPR95 ↓ | Lost & Found AuPRC ↑ |',
-        '| --- | ---: | ---: | ---: |',
+    titles, rule, *rows = [' '.join(line.split())
+                           for line in to_markdown(TABLE).splitlines()]
+    assert titles == (
+        '| scorer | Road AuPRC ↑ | Road FPR95 ↓ | Lost & Found AuPRC ↑ |')
+    assert re.fullmatch(r'\| :-+\|(-+: \|){3}', rule)
+    assert rows == [
         '| `rba` | **70.13** | **5.00** | - |',
         '| `soft_max` | **70.13** | **5.00** | - |',
         '| `msp` | 9.50 | 80.25 | - |',
     ]
+
+
+def test_to_markdown__a_bar_ends_no_cell():
+    table = Table([Column('a|b', 'AuPRC')], [('x|y', [1])])
+    assert to_markdown(table).count('|') == 3 * 3
 
 
 def test_to_latex():

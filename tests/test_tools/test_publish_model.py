@@ -1,6 +1,7 @@
 """A published folder gives the numbers of its card back."""
 import json
 import math
+import re
 import shutil
 import subprocess
 
@@ -36,7 +37,7 @@ def test_published_folder__gives_its_numbers_back(
     metrics = json.loads((out / 'metrics.json').read_text())
     assert read_metrics(tmp_path / 'again') == metrics
     assert {'mIoU', 'anomaly/AuPRC', 'anomaly/energy/FPR95'} <= set(metrics)
-    card = (out / 'README.md').read_text()
+    card = re.sub(' +', ' ', (out / 'README.md').read_text())
     _, header, text = card.split('---\n', 2)
     header = yaml.safe_load(header)
     assert header['license'] == 'apache-2.0'
@@ -155,5 +156,5 @@ def test_model_card__shows_what_is_undefined_as_no_result():
     header = yaml.safe_load(card.split('---\n')[1])
     result, = header['model-index'][0]['results']
     assert result['metrics'] == [dict(type='mIoU', value=50.0)]
-    assert '| anomaly/AuPRC | nan |' in card
+    assert re.search(r'\| anomaly/AuPRC +\| nan +\|', card)
     assert '`Roads`, 2 images, 3 classes.' in card
