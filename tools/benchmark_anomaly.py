@@ -25,6 +25,7 @@ from mmseg_anomaly.engine.head_checkpoint import attached_head
 from mmseg_anomaly.evaluation.pixels.pixel_counts import PROTOCOLS
 from mmseg_anomaly.evaluation.threshold_file import read_threshold
 from mmseg_anomaly.file_hash import sha256_of
+from mmseg_anomaly.models.eomt.vit_settings import hand_out_vit
 from mmseg_anomaly.models.interfaces import as_evidence_head
 from mmseg_anomaly.models.scoring.scorer_configs import (
     fitting_scorers,
@@ -98,7 +99,9 @@ def choose_scorers(cfg: Config, names: list[str] | None) -> list[str | dict]:
     if names:
         return [parse_scorer(name) for name in names]
     # Built, for a part of it may offer evidence that its class does not.
-    head = as_evidence_head(MODELS.build(cfg.model.decode_head))
+    _, decode_head = hand_out_vit(
+        cfg.model.get('vit'), cfg.model.backbone, cfg.model.decode_head)
+    head = as_evidence_head(MODELS.build(decode_head))
     return fitting_scorers(head.is_mask_classifier, head.evidence_names)
 
 

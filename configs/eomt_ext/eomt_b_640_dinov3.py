@@ -6,4 +6,4 @@ _base_ = [
 ]
 
 vit = dict(arch='vit_base_patch16_dinov3_qkvb')
-model = dict(backbone=vit, decode_head=vit)
+model = dict(vit=vit)

@@ -11,8 +11,7 @@ vit = dict(
     num_joint_blocks=4)
 model = dict(
     data_preprocessor=dict(size=vit['img_size']),
-    backbone=vit,
-    decode_head=vit,
+    vit=vit,
     test_cfg=dict(crop_size=vit['img_size']))
 custom_hooks = [
     dict(

@@ -13,8 +13,7 @@ vit = dict(
     num_joint_blocks=4)
 model = dict(
     data_preprocessor=dict(size=vit['img_size']),
-    backbone=vit,
-    decode_head=dict(semantic_head=vit),
+    vit=vit,
     test_cfg=dict(crop_size=vit['img_size']))
 train_pipeline = [
     *_base_.train_pipeline[:3], _base_.outlier_paste,

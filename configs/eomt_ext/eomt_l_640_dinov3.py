@@ -1,7 +1,7 @@
 _base_ = './eomt_b_640_dinov3.py'
 
 vit = dict(arch='vit_large_patch16_dinov3_qkvb', num_joint_blocks=4)
-model = dict(backbone=vit, decode_head=vit)
+model = dict(vit=vit)
 custom_hooks = [
     dict(
         type='AttnMaskAnnealingHook',

@@ -10,11 +10,10 @@ vit = dict(
     img_size=_base_.crop_size)  # (h, w)
 model = dict(
     data_preprocessor=dict(size=vit['img_size']),
-    backbone=vit,
+    vit=vit,
     decode_head=dict(
         num_classes=_base_.num_classes,
         # fewer than the 88 x 120 pixels of a mask: same loss, less work
-        criterion=dict(num_points=4096),
-        **vit),
+        criterion=dict(num_points=4096)),
     test_cfg=dict(crop_size=vit['img_size']))
 default_hooks = dict(checkpoint=dict(interval=50))

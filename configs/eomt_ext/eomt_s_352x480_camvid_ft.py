@@ -2,7 +2,7 @@
 _base_ = './eomt_s_352x480_camvid.py'
 
 vit = dict(pretrained=None)
-model = dict(backbone=vit, decode_head=vit)
+model = dict(vit=vit)
 max_iters = 100
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters)
 param_scheduler = [

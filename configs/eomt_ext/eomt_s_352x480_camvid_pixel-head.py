@@ -12,9 +12,9 @@ vit = dict(
     img_size=_base_.crop_size)  # (h, w)
 model = dict(
     data_preprocessor=dict(size=vit['img_size']),
-    backbone=vit,
+    vit=vit,
     decode_head=dict(
-        semantic_head=dict(num_classes=_base_.num_classes, **vit)),
+        semantic_head=dict(num_classes=_base_.num_classes)),
     test_cfg=dict(crop_size=vit['img_size']))
 train_pipeline = [
     *_base_.train_pipeline[:3], _base_.outlier_paste,

@@ -1,4 +1,4 @@
 _base_ = './eomt_b_640.py'
 
 vit = dict(arch='vit_small_patch14_reg4_dinov2')
-model = dict(backbone=vit, decode_head=vit)
+model = dict(vit=vit)

@@ -1,4 +1,4 @@
 _base_ = './eomt_b_640_dinov3.py'
 
 vit = dict(arch='vit_small_patch16_dinov3_qkvb')
-model = dict(backbone=vit, decode_head=vit)
+model = dict(vit=vit)

@@ -16,9 +16,9 @@ data_preprocessor = dict(
 model = dict(
     type='SlideInferenceWithStitch',
     data_preprocessor=data_preprocessor,
-    backbone=dict(type='EoMTViT', **vit),
-    decode_head=dict(
-        type='EoMTDecodeHead', num_classes=19, num_queries=100, **vit),
+    vit=vit,
+    backbone=dict(type='EoMTViT'),
+    decode_head=dict(type='EoMTDecodeHead', num_classes=19, num_queries=100),
     train_cfg=dict(),
     test_cfg=dict(
         mode='slide',

@@ -2,11 +2,12 @@
 _base_ = './eomt_b_640x640.py'
 
 model = dict(
-    backbone=dict(frozen=True, pretrained=None),
+    vit=dict(pretrained=None),
+    backbone=dict(frozen=True),
     decode_head=dict(
         _delete_=True,
         type='PixelAnomalyHead',
-        semantic_head=dict(_base_.model.decode_head, pretrained=None),
+        semantic_head=_base_.model.decode_head,
         hidden_dim=256,
         dropout=0.3,
         pos_weight=10.0),

@@ -10,13 +10,11 @@ vit = dict(
     pretrained=None)
 model = dict(
     data_preprocessor=dict(size=vit['img_size']),
-    backbone=dict(type='EoMTViT', **vit),
+    vit=vit,
     decode_head=dict(
-        type='EoMTDecodeHead',
         num_classes=8,
         num_queries=24,
-        criterion=dict(num_points=1024),
-        **vit),
+        criterion=dict(num_points=1024)),
     test_cfg=dict(
         crop_size=vit['img_size'],
         # first what ranks best after so short a training

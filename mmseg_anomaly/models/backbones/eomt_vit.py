@@ -11,24 +11,25 @@ from torch import Tensor, nn
 
 from ..eomt.vit import (
     Arch,
-    build_vit,
     freeze,
     materialize,
     rotary_positions,
     run_block,
     split_depth,
 )
-from ..eomt.vit_weights import load_vit_weights
+from ..eomt.vit_settings import VitSettings
 
 
 @MODELS.register_module()
 class EoMTViT(BaseModule):
     """Patch embedding and first blocks of a ViT.
 
-    The remaining ``num_joint_blocks`` blocks belong to ``EoMTDecodeHead``,
-    which must be given the same ``arch``, ``img_size``, ``patch_size`` and
-    ``num_joint_blocks``. Inputs are expected to be normalised as the ViT was
-    trained (``SegDataPreProcessor``; DINOv2: RGB, ImageNet mean and std).
+    The remaining ``num_joint_blocks`` blocks belong to ``EoMTDecodeHead``.
+    Both need the same ``arch``, ``img_size``, ``patch_size``,
+    ``num_joint_blocks`` and ``pretrained``, which ``vit`` of
+    ``SlideInferenceWithStitch`` hands to them. Inputs are expected to be
+    normalised as the ViT was trained (``SegDataPreProcessor``; DINOv2: RGB,
+    ImageNet mean and std).
 
     Config::
 
@@ -42,7 +43,7 @@ class EoMTViT(BaseModule):
             has a ``rope_type``.
         img_size: (height, width) in pixels that the position grid is for.
             Other sizes work at run time: positions are interpolated, or
-            computed anew where they rotate.
+            computed again where they rotate.
         patch_size: Side of a patch in pixels; pretrained patch embeddings of
             another size are resampled.
         num_joint_blocks: How many of the last blocks the head runs.
@@ -73,17 +74,16 @@ class EoMTViT(BaseModule):
                  with_cp: bool = False,
                  init_cfg: dict | list | None = None) -> None:
         super().__init__(init_cfg)
-        self.arch = arch
-        self.img_size = tuple(img_size)
+        self.vit_settings = VitSettings(
+            arch, tuple(img_size), patch_size, num_joint_blocks, pretrained)
         self.patch_size = patch_size
-        self.pretrained = pretrained
         self.frozen = frozen
         self.with_cp = with_cp
-        vit = build_vit(arch, img_size, patch_size, drop_path_rate)
+        vit = self.vit_settings.build(drop_path_rate)
         self.depth = len(vit.blocks)
         vit.blocks = vit.blocks[:split_depth(vit, num_joint_blocks)]
         vit.norm = nn.Identity()
-        materialize(vit, draw=not pretrained)
+        materialize(vit, initialise=not pretrained)
         self.embed_dim = vit.embed_dim
         self.num_prefix_tokens = vit.num_prefix_tokens
         self.no_embed_class = vit.no_embed_class
@@ -107,13 +107,10 @@ class EoMTViT(BaseModule):
             ValueError: If its keys or shapes do not fit.
         """
         super().init_weights()
-        if not self.pretrained:
-            return
-        vit = build_vit(self.arch, self.img_size, self.patch_size)
-        weights = load_vit_weights(
-            self.pretrained, self.arch, vit, dtype=None)
-        own = self.state_dict()
-        self.load_state_dict({key: weights[key] for key in own})
+        if self.vit_settings.pretrained:
+            weights = self.vit_settings.read_pretrained()
+            self.load_state_dict(
+                {key: weights[key] for key in self.state_dict()})
 
     def train(self, mode: bool = True) -> 'EoMTViT':
         """Set the training mode; a frozen ViT stays in eval mode."""

@@ -97,6 +97,7 @@ class PixelAnomalyHead(BaseModule):
                              f'{pos_weight}')
         self.semantic_head = MODELS.build(semantic_head)
         freeze(self.semantic_head)
+        self.vit_settings = self.semantic_head.vit_settings
         self.num_classes = self.semantic_head.num_classes
         self.out_channels = self.semantic_head.out_channels
         self.evidence_names = (

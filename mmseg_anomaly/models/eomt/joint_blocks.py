@@ -7,13 +7,13 @@ from torch import nn
 
 from .vit import (
     Arch,
-    build_vit,
     materialize,
     prepend_tokens,
     rotary_positions,
     split_depth,
 )
-from .vit_weights import load_vit_weights, select_part
+from .vit_settings import VitSettings
+from .vit_weights import select_part
 
 
 class JointBlocks(BaseModule):
@@ -44,16 +44,15 @@ class JointBlocks(BaseModule):
                  drop_path_rate: float = 0.,
                  init_cfg: dict | list | None = None) -> None:
         super().__init__(init_cfg)
-        self.arch = arch
-        self.img_size = tuple(img_size)
+        self.vit_settings = VitSettings(
+            arch, tuple(img_size), patch_size, num_joint_blocks, pretrained)
         self.patch_size = patch_size
         self.num_queries = num_queries
-        self.pretrained = pretrained
-        vit = build_vit(arch, img_size, patch_size, drop_path_rate)
+        vit = self.vit_settings.build(drop_path_rate)
         self.depth = len(vit.blocks)
         self.first_block = split_depth(vit, num_joint_blocks)
         vit.blocks = vit.blocks[self.first_block:]
-        materialize(vit, draw=not pretrained)
+        materialize(vit, initialise=not pretrained)
         self.embed_dim = vit.embed_dim
         self.blocks = nn.ModuleList(vit.blocks)
         self.norm = vit.norm
@@ -72,11 +71,9 @@ class JointBlocks(BaseModule):
             ValueError: If its keys or shapes do not fit.
         """
         super().init_weights()
-        if not self.pretrained:
+        if not self.vit_settings.pretrained:
             return
-        vit = build_vit(self.arch, self.img_size, self.patch_size)
-        weights = load_vit_weights(
-            self.pretrained, self.arch, vit, dtype=None)
+        weights = self.vit_settings.read_pretrained()
         for index, block in enumerate(self.blocks, self.first_block):
             block.load_state_dict(select_part(weights, f'blocks.{index}.'))
         self.norm.load_state_dict(select_part(weights, 'norm.'))

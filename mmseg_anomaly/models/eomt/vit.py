@@ -1,4 +1,4 @@
-"""timm's vision transformers, built and cut in two.
+"""Build timm's vision transformers, to be cut in two.
 
 EoMT runs the first blocks of a ViT on patches alone and the last ones on
 patches and queries together, so each of its two halves asks for its own part
@@ -6,7 +6,7 @@ of one and the same transformer.
 
 A built ViT is taken apart: MMEngine's ``init_weights`` descends into every
 child that has a method of that name and would initialise a timm
-``VisionTransformer`` anew, after pretrained values were read into it.
+``VisionTransformer`` again, after pretrained values were read into it.
 
 DINOv3 differs from DINOv2 in its positions: every block rotates the queries
 and keys of patches (and of nothing else) instead of one sum at the start.
@@ -98,7 +98,7 @@ def _check_kind(vit: nn.Module, arch: Arch) -> None:
     if vit.rope.aug_active:
         raise ValueError('`arch` must not shift, jitter or rescale the '
                          'coordinates of its rotary positions: the two '
-                         'halves of the ViT would draw different ones')
+                         'halves of the ViT would sample different ones')
 
 
 def _check_name(arch: str) -> None:
@@ -124,19 +124,19 @@ def split_depth(vit: Vit, num_joint_blocks: int) -> int:
     return depth - num_joint_blocks
 
 
-def materialize(vit: Vit, draw: bool = True) -> Vit:
+def materialize(vit: Vit, initialise: bool = True) -> Vit:
     """Give the parameters of a ViT on the meta device values.
 
     Args:
         vit: As :func:`build_vit` returns it, or a part of it.
-        draw: Draw random initial values, which takes seconds for a large
-            ViT. Otherwise all are 0, until others are read from a file.
+        initialise: Set random initial values, which takes seconds for a
+            large ViT. Otherwise all are 0, until others are read from a file.
 
     Returns:
         The same ViT.
     """
     vit.to_empty(device='cpu')
-    if draw:
+    if initialise:
         vit.init_weights(needs_reset=True)
         return vit
     for parameter in vit.parameters():
@@ -177,7 +177,7 @@ def rotary_positions(vit: Vit) -> RotaryPositions | None:
 
 
 def prepend_tokens(blocks: Iterable[EvaBlock], num_tokens: int) -> None:
-    """Tell rotary blocks that more tokens without position precede."""
+    """Let rotary blocks leave that many more tokens in front unrotated."""
     for block in blocks:
         block.attn.num_prefix_tokens += num_tokens
 

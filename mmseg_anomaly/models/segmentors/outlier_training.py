@@ -1,31 +1,33 @@
-"""How a segmentor trains heads that have never heard of outliers.
+"""Train any decode head, with outlier losses on its logits.
 
 Shape letters: B images, K classes, H, W the label.
 """
 from collections.abc import Collection, Iterable, Sequence
+from functools import cached_property
 
 import torch
 from mmengine.structures import PixelData
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.models.utils import resize
-from mmseg.utils import OptConfigType, SampleList
+from mmseg.utils import OptConfigType, SampleList, add_prefix
 from torch import Tensor, nn
 
 from ...labels import split_outliers
 from ..interfaces import (
     OutlierAwareHead,
+    OutlierCriterion,
     enlarges_scores,
     reads_reserved_labels,
 )
 from ..losses.checks import check_loss_names
 
 
-def check_outlier_losses(losses: Iterable[nn.Module],
+def check_outlier_losses(losses: Iterable[OutlierCriterion],
                          head: nn.Module) -> None:
     """Check that outlier losses have names and a head that serves them.
 
     Args:
-        losses: Each has a ``loss_name``.
+        losses: Entries of ``outlier_losses``, built.
         head: The decode head.
 
     Raises:
@@ -45,33 +47,44 @@ def check_outlier_losses(losses: Iterable[nn.Module],
             'loss_with_evidence()')
 
 
-def split_samples(data_samples: SampleList) -> tuple[SampleList, Tensor]:
-    """Split the stored labels of a batch.
+class SplitBatch:
+    """The samples of a batch, whose labels are split once somebody asks.
 
     Args:
-        data_samples: B samples with ``gt_sem_seg`` (1, H, W) as stored;
-            they stay as they are.
-
-    Returns:
-        Copies whose ``gt_sem_seg`` is the semantic label, and the anomaly
-        label (B, H, W) of 0, 1 and 255.
+        data_samples: B samples with ``gt_sem_seg`` (1, H, W) as stored; they
+            stay as they are.
     """
-    semantic_samples, anomaly_labels = [], []
-    for sample in data_samples:
-        semantic, anomaly = split_outliers(sample.gt_sem_seg.data)
-        copy = sample.new()
-        copy.set_data({'gt_sem_seg': PixelData(data=semantic)})
-        semantic_samples.append(copy)
-        anomaly_labels.append(anomaly)  # (1, H, W)
-    return semantic_samples, torch.cat(anomaly_labels)
 
+    def __init__(self, data_samples: SampleList) -> None:
+        self._stored = data_samples
 
-def samples_for(head: nn.Module, data_samples: SampleList,
-                semantic_samples: SampleList) -> SampleList:
-    """Choose the samples a head understands."""
-    if reads_reserved_labels(head):
-        return data_samples
-    return semantic_samples
+    def samples_for(self, head: nn.Module) -> SampleList:
+        """Return the samples as a head reads them.
+
+        Returns:
+            The stored ones, or copies whose ``gt_sem_seg`` is the semantic
+            label: class ids and 255.
+        """
+        if reads_reserved_labels(head):
+            return self._stored
+        return self._semantic_samples
+
+    @cached_property
+    def anomaly_label(self) -> Tensor:
+        """(B, H, W) of 0, 1 and 255."""
+        return torch.cat([anomaly for _, anomaly in self._labels])
+
+    @cached_property
+    def _labels(self) -> list[tuple[Tensor, Tensor]]:
+        return [split_outliers(sample.gt_sem_seg.data)
+                for sample in self._stored]
+
+    @cached_property
+    def _semantic_samples(self) -> SampleList:
+        copies = [sample.new() for sample in self._stored]
+        for copy, (semantic, _) in zip(copies, self._labels, strict=True):
+            copy.set_data({'gt_sem_seg': PixelData(data=semantic)})
+        return copies
 
 
 def decode_losses(head: nn.Module, feats: Sequence[Tensor],
@@ -81,9 +94,9 @@ def decode_losses(head: nn.Module, feats: Sequence[Tensor],
 
     Args:
         head: The decode head.
-        feats: What backbone and neck return.
+        feats: Output of backbone and neck.
         samples: The samples it understands.
-        train_cfg: Handed on to the head.
+        train_cfg: Passed to the head.
         with_logits: Whether the logits of that pass are wanted.
 
     Returns:
@@ -105,7 +118,30 @@ def decode_losses(head: nn.Module, feats: Sequence[Tensor],
     return head.loss_by_feat(seg_logits, samples), seg_logits
 
 
-def outlier_losses(losses: Collection[nn.Module], seg_logits: Tensor,
+def auxiliary_losses(heads: nn.Module, feats: Sequence[Tensor],
+                     batch: SplitBatch,
+                     train_cfg: OptConfigType) -> dict[str, Tensor]:
+    """Compute the losses of auxiliary heads.
+
+    Args:
+        heads: One head or a ``ModuleList`` of heads.
+        feats: Output of backbone and neck.
+        batch: The samples.
+        train_cfg: Passed to the heads.
+
+    Returns:
+        Losses named ``aux.*`` of one head, ``aux_<i>.*`` of several.
+    """
+    named = ([(f'aux_{i}', head) for i, head in enumerate(heads)]
+             if isinstance(heads, nn.ModuleList) else [('aux', heads)])
+    losses = {}
+    for prefix, head in named:
+        own = head.loss(feats, batch.samples_for(head), train_cfg)
+        losses |= add_prefix(own, prefix)
+    return losses
+
+
+def outlier_losses(losses: Collection[OutlierCriterion], seg_logits: Tensor,
                    anomaly_label: Tensor,
                    align_corners: bool) -> dict[str, Tensor]:
     """Call every outlier loss on logits enlarged to the label.

@@ -19,17 +19,18 @@ from mmseg.utils import (
 )
 from torch import Tensor, nn
 
+from ..eomt.vit_settings import check_same_vit, hand_out_vit
 from ..inference.original_size import to_original
 from ..inference.window_settings import WindowSettings
 from ..inference.windows import stitch_windows
 from ..interfaces import as_evidence_head
 from ..scoring.scorer_configs import build_scorers
 from .outlier_training import (
+    SplitBatch,
+    auxiliary_losses,
     check_outlier_losses,
     decode_losses,
     outlier_losses,
-    samples_for,
-    split_samples,
 )
 
 
@@ -37,20 +38,18 @@ from .outlier_training import (
 class SlideInferenceWithStitch(EncoderDecoder):
     """``EncoderDecoder`` that stitches evidence and then scores it once.
 
-    Testing: the decode head's evidence, ``predict_evidence(feats, metas,
-    test_cfg) -> dict[str, (n, c, h, w)]`` when it offers that and
-    ``{'seg_logits': predict(...)}`` otherwise, is averaged over windows, cut,
-    flipped back and resized to the original resolution. There the classes
-    are the argmax of ``seg_logits`` and every scorer draws its map. Windows
-    larger than the image see zeros beyond it; those pixels reach no result.
+    Testing: the evidence of an ``EvidenceHead``, or the logits of any other
+    decode head, is averaged over windows, cut, flipped back and resized to
+    the original resolution. There the classes are the argmax of
+    ``seg_logits`` and every scorer makes its map. Windows larger than the
+    image see zeros beyond it; those pixels reach no result.
 
     Training: heads get copies of the samples that hold the semantic label
     (class ids and 255), unless they declare ``reads_reserved_labels = True``.
-    Losses in ``outlier_losses`` are called as ``loss(seg_logits,
-    anomaly_label)`` with (B, K, H, W) and (B, H, W) of 0, 1, 255. The logits
-    come from the head's own training pass: of a head that computes its loss
-    as :class:`BaseDecodeHead` does, or of one that offers
-    ``loss_with_evidence(feats, samples, train_cfg) -> (losses, seg_logits)``.
+    Losses in ``outlier_losses`` get the logits of the head's own training
+    pass: of an ``OutlierAwareHead``, or of a head that computes its loss as
+    :class:`BaseDecodeHead` does. The contracts are Protocols of
+    ``mmseg_anomaly.models.interfaces``.
 
     Example::
 
@@ -72,10 +71,15 @@ class SlideInferenceWithStitch(EncoderDecoder):
             ``scorer`` (see :func:`build_scorers`, default 'max_logit'). Mode
             'whole' is one window of the size of the input.
         outlier_losses: MODELS configs; each ``loss_name`` must differ.
+        vit: ``arch``, ``img_size``, ``patch_size``, ``num_joint_blocks`` and
+            ``pretrained`` of an EoMT, as far as they are not the defaults:
+            ``backbone`` and ``decode_head`` (or its ``semantic_head``) get
+            them and need not state them.
 
     Raises:
         ValueError: If ``test_cfg`` is wrong, a scorer does not fit the head,
-            a head of plain logits has one channel, or loss names repeat.
+            a head of plain logits has one channel, loss names repeat, or
+            the two halves of a ViT disagree with each other or ``vit``.
         TypeError: If ``outlier_losses`` meet a head that cannot serve them.
 
     Memory: the stitched evidence of a batch is held once in float32 at the
@@ -92,10 +96,13 @@ class SlideInferenceWithStitch(EncoderDecoder):
                  data_preprocessor: OptConfigType = None,
                  pretrained: str | None = None,
                  init_cfg: OptMultiConfig = None,
-                 outlier_losses: Sequence[ConfigType] = ()) -> None:
+                 outlier_losses: Sequence[ConfigType] = (),
+                 vit: OptConfigType = None) -> None:
+        backbone, decode_head = hand_out_vit(vit, backbone, decode_head)
         super().__init__(backbone, decode_head, neck, auxiliary_head,
                          train_cfg, test_cfg, data_preprocessor, pretrained,
                          init_cfg)
+        check_same_vit(self.backbone, self.decode_head)
         has_queries = as_evidence_head(self.decode_head).is_mask_classifier
         if self.out_channels < 2 and not has_queries:
             raise ValueError(
@@ -253,31 +260,17 @@ class SlideInferenceWithStitch(EncoderDecoder):
             ``outlier.<loss_name>``.
         """
         feats = self.extract_feat(inputs)
-        semantic_samples, anomaly_label = split_samples(data_samples)
+        batch = SplitBatch(data_samples)
         losses, seg_logits = decode_losses(
-            self.decode_head, feats,
-            samples_for(self.decode_head, data_samples, semantic_samples),
+            self.decode_head, feats, batch.samples_for(self.decode_head),
             self.train_cfg, with_logits=len(self.outlier_losses) > 0)
         losses = add_prefix(losses, 'decode')
         if self.with_auxiliary_head:
-            losses |= self._auxiliary_losses(feats, data_samples,
-                                             semantic_samples)
+            losses |= auxiliary_losses(self.auxiliary_head, feats, batch,
+                                       self.train_cfg)
         if self.outlier_losses:
             losses |= outlier_losses(self.outlier_losses, seg_logits,
-                                     anomaly_label, self.align_corners)
-        return losses
-
-    def _auxiliary_losses(self, feats: Sequence[Tensor],
-                          data_samples: SampleList,
-                          semantic_samples: SampleList) -> dict:
-        heads = self.auxiliary_head
-        named = ([(f'aux_{i}', head) for i, head in enumerate(heads)]
-                 if isinstance(heads, nn.ModuleList) else [('aux', heads)])
-        losses = {}
-        for prefix, head in named:
-            samples = samples_for(head, data_samples, semantic_samples)
-            losses |= add_prefix(
-                head.loss(feats, samples, self.train_cfg), prefix)
+                                     batch.anomaly_label, self.align_corners)
         return losses
 
 
