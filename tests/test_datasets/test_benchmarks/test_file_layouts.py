@@ -29,8 +29,8 @@ def test_select__by_the_beginning_of_names():
     assert names(found) == ['val_1', 'val_3']
 
 
-@pytest.mark.parametrize('num_listed, expected', [(3, ['a', 'c']),
-                                              (4, ['a', 'b', 'c'])])
+@pytest.mark.parametrize('num_listed, expected', [
+    (3, ['a', 'c']), (4, ['a', 'b', 'c']), (2, ['a', 'b', 'c'])])
 def test_select__positions_need_the_whole_list(num_listed, expected):
     split = Split(None, excluded_positions=(1, ), num_listed=num_listed)
     assert names(select_frames(frames('a', 'b', 'c'), split)) == expected

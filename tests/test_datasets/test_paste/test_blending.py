@@ -94,6 +94,23 @@ def test_shadow__darkens_the_ground_below_only():
     assert img.min() >= 50
 
 
+def test_shadow__by_hand():
+    img = np.full((50, 70, 3), 100, np.uint8)
+    cast_shadow(img, np.ones((20, 10), bool), 10, 30, 0.5)
+    # ellipse around (29, 34.5) with half axes 1.5 and 6, so that
+    # r^2 = (1 / 1.5)^2 + (0.5 / 6)^2 one row below
+    assert img[30, 34, 0] == round(100 * (1 - 0.5 * np.exp(-2 * 0.45139)))
+    assert img[32, 34, 0] == 100  # two half axes below
+
+
+def test_shadow__is_two_pixels_high_at_least():
+    img = np.full((50, 70, 3), 100, np.uint8)
+    cast_shadow(img, np.ones((20, 1), bool), 10, 30, 0.5)
+    assert img[30, 30, 0] == round(100 * (1 - 0.5 * np.exp(-2)))
+
+
+
+
 def test_shadow__is_cut_at_the_border():
     img = np.full((30, 30, 3), 100, np.uint8)
     cast_shadow(img, np.ones((30, 30), bool), 0, 0, 1.0)
@@ -114,6 +131,18 @@ def test_hard_without_options__is_the_object_itself():
     np.testing.assert_array_equal(
         img[5:26, 6:27],
         hard_blend(scene()[5:26, 6:27], disc().image, disc().mask()))
+
+
+def test_surroundings__reach_half_the_size_of_the_object():
+    img = np.full((100, 100, 3), 220, np.uint8)
+    img[20:60, 20:60] = 100  # the object's box and ten pixels around it
+    cutout = Cutout(np.full((20, 20, 3), 50, np.uint8),
+                    np.full((20, 20), 255, np.uint8), 'box')
+    OutlierBlending(color_match=1.0).draw(
+        img, cutout, 30, 30, np.random.default_rng(0))
+    assert abs(img[30:50, 30:50].astype(int) - 100).max() <= 1
+
+
 
 
 def test_config__builds_and_prints():

@@ -54,6 +54,17 @@ def test_match_lab__bounds_the_gain_of_contrast(own, expected):
     assert abs(matched.std() - expected) < 1.5
 
 
+@pytest.mark.parametrize(('strength', 'expected'), [
+    (0.0, 10), (0.5, 10 * 1.5**0.5), (1.0, 15)])
+def test_match_lab__moves_the_contrast_by_degrees(strength, expected):
+    matched = match_lab(
+        noisy((60, 60), 120, 10, channels=1), np.ones((60, 60), bool),
+        noisy((60, 60), 120, 15, seed=1, channels=1), strength)
+    assert abs(matched.std() - expected) < 0.7
+
+
+
+
 def test_sharp_object__is_blurred_to_its_scene():
     sharp = noisy((60, 60), 120, 30)
     scene = cv2.GaussianBlur(sharp, (0, 0), 1.0)

@@ -115,6 +115,18 @@ def test_covered_road__has_a_limit():
     assert results[-1] is None
 
 
+def test_covered_road__may_reach_its_limit():
+    label = np.full((20, 20), SKY, np.uint8)
+    label[10:] = ROAD  # of which the object covers half in the last row
+    placement = RoadPlacement([ROAD], max_road_cover=0.5)
+    generator = np.random.default_rng(0)
+    tops = {placement.place(solid(10, 10), 0.5, placement.scene(label),
+                            generator).top for _ in range(100)}
+    assert max(tops) == 10
+
+
+
+
 def test_image_without_road__gets_nothing():
     sky = np.full((20, 20), SKY, np.uint8)
     for options in (dict(), dict(perspective=True)):

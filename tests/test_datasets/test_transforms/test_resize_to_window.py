@@ -63,6 +63,14 @@ def test_resize__records_what_mmseg_transforms_record():
     assert results['gt_seg_map'] == 'untouched'
 
 
+def test_resize__scale_factor_is_width_first():
+    results = _resize(np.zeros((3, 10, 3), np.uint8), (7, 7))
+    assert results['img_shape'] == (7, 23)
+    assert results['scale_factor'] == (23 / 10, 7 / 3)
+
+
+
+
 def test_resize__fitting_image_is_left_alone():
     img = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
     assert np.array_equal(_resize(img, (4, 4))['img'], img)
