@@ -3,12 +3,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from mmengine.dataset import BaseDataset
+from mmengine.dataset import BaseDataset, ConcatDataset
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from mmseg.structures import SegDataSample
 
+from ...visualization import AnomalyLocalVisualizer
 from ..head_checkpoint import attached_head
 
 
@@ -19,7 +20,7 @@ class AnomalyVisualizationHook(Hook):
     Images come through the loading transform of the dataset's own pipeline,
     so whatever format or correction a dataset needs is applied. Pictures
     are numbered by the position in the dataset, which neither batches nor
-    ranks change. In distributed runs every rank hands over its share, which
+    processes change. In distributed runs each hands over its share, which
     `AnomalyLocalVisualizer` writes to disk; MMSeg's keeps the master's only.
 
     Example::
@@ -35,7 +36,7 @@ class AnomalyVisualizationHook(Hook):
             same in each validation. Testing draws all, as MMSeg does.
         show: Open windows besides writing to the backends.
         wait_time: Seconds a window stays; 0 waits for a key.
-        threshold: Of `AnomalyLocalVisualizer`, instead of its own.
+        threshold: Replaces the threshold of the `AnomalyLocalVisualizer`.
 
     Raises:
         ValueError: If ``interval`` is below 1.
@@ -72,7 +73,7 @@ class AnomalyVisualizationHook(Hook):
         """
         if not self.draw or self.threshold is None:
             return
-        if not hasattr(runner.visualizer, 'set_threshold'):
+        if not isinstance(runner.visualizer, AnomalyLocalVisualizer):
             raise TypeError(
                 '`threshold` of AnomalyVisualizationHook needs an '
                 'AnomalyLocalVisualizer, the config has a '
@@ -86,10 +87,12 @@ class AnomalyVisualizationHook(Hook):
             ValueError: If it was chosen for another checkpoint or pixel
                 head.
         """
-        decision = getattr(runner.visualizer, 'decision', None)
+        if not self.draw or not isinstance(runner.visualizer,
+                                           AnomalyLocalVisualizer):
+            return
+        decision = runner.visualizer.decision
         checkpoint = runner.cfg.get('load_from')
-        if self.draw and decision and checkpoint and Path(
-                checkpoint).is_file():
+        if decision and checkpoint and Path(checkpoint).is_file():
             decision.check_checkpoint(checkpoint, attached_head(runner.cfg))
 
     def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: dict,
@@ -131,7 +134,7 @@ def index_by_path(
     """Map image paths to places in a dataset.
 
     Args:
-        dataset: A dataset, or one that concatenates ``datasets``.
+        dataset: A dataset, or a ConcatDataset of such.
 
     Returns:
         Path -> position in the whole, the dataset that loads it and the
@@ -145,7 +148,7 @@ def index_by_path(
 
 
 def _places(dataset: BaseDataset) -> Iterator[tuple[BaseDataset, int]]:
-    if hasattr(dataset, 'datasets'):
+    if isinstance(dataset, ConcatDataset):
         for part in dataset.datasets:
             yield from _places(part)
     else:

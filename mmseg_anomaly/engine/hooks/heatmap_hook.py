@@ -95,7 +95,8 @@ class HeatmapHook(Hook):
 def _name_frames(dataset: BaseDataset,
                  name: str | None) -> dict[str, tuple[str, str]]:
     """Return image -> (dataset, frame), each pair once."""
-    root = Path(getattr(dataset, 'data_root', None) or 'dataset').name
+    root = dataset.data_root if isinstance(dataset, BaseDataset) else None
+    root = Path(root or 'dataset').name
     places: dict[str, tuple[str, str]] = {}
     images: dict[tuple[str, str], str] = {}
     for index in range(len(dataset)):

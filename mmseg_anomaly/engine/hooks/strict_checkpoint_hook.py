@@ -20,7 +20,7 @@ class StrictCheckpointHook(Hook):
 
         default_hooks = dict(
             strict_checkpoint=dict(type='StrictCheckpointHook'))
-        allow_missing = ['decode_head.class_predict']  # of the config
+        allow_missing = ['decode_head.class_head']  # of the config
 
     The config's `allow_missing` lists regular expressions, matched from the
     start of a key; the keys they match may be missing, unexpected or of
@@ -53,7 +53,7 @@ def _without_wrapper(state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
     renamed = OrderedDict(
         (re.sub(r'^module\.', '', key), value)
         for key, value in state_dict.items())
-    # torch reads the versions of the layers from here.
+    # torch reads the versions of layers from here; a plain dict has none
     renamed._metadata = getattr(state_dict, '_metadata', {})
     return renamed
 
