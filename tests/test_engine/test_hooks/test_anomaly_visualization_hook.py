@@ -24,7 +24,7 @@ from mmseg_anomaly.engine.hooks.anomaly_visualization_hook import (
 )
 from mmseg_anomaly.evaluation.threshold_file import threshold_path
 from mmseg_anomaly.file_hash import sha256_of
-from mmseg_anomaly.visualization.decision import make_decision
+from mmseg_anomaly.visualization import AnomalyLocalVisualizer
 
 CLASSES = ('dark', 'light', 'other')
 
@@ -183,7 +183,7 @@ def test_hook__refuses_a_threshold_of_another_checkpoint(tmp_path):
     cfg = Config(dict(load_from=str(checkpoint), custom_hooks=[
         dict(type='AttachHeadHook', head=str(head))]))
     runner = SimpleNamespace(
-        cfg=cfg, visualizer=SimpleNamespace(decision=make_decision(path)))
+        cfg=cfg, visualizer=AnomalyLocalVisualizer(threshold=str(path)))
     with pytest.raises(ValueError, match=r'another pixel head .*head\.pth'):
         hook.before_test(runner)
     path.write_text(json.dumps(dict(content, head_sha256=sha256_of(head))))

@@ -3,6 +3,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from mmengine.dataset import BaseDataset
 from mmengine.logging import MMLogger
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
@@ -14,13 +15,13 @@ from mmseg_anomaly.engine.hooks.heatmap_hook import check_complete
 pytest.importorskip('h5py')
 
 
-class Frames:
+class Frames(BaseDataset):
     """A dataset of files that are never opened."""
 
     data_root = 'data/roads'
 
     def __init__(self, *infos):
-        self.infos = infos
+        self.infos = infos  # nothing is read
 
     def __len__(self):
         return len(self.infos)
