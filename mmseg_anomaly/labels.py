@@ -1,4 +1,6 @@
-"""The label convention: the only file that knows the reserved numbers.
+"""The label convention: class ids and three reserved ids.
+
+This is the only file that knows the reserved numbers; others import them.
 
 ``gt_sem_seg`` holds class ids and three reserved ids. Geometric transforms
 treat them like any label, so nothing else has to be carried along.

@@ -1,4 +1,7 @@
 """The label convention, on maps written by hand."""
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -10,8 +13,11 @@ from mmseg_anomaly.labels import (
     RESERVED_INDICES,
     anomaly_to_instances,
     instances_to_anomaly,
+    refuse_reduce_zero_label,
     split_outliers,
 )
+
+DOCS = Path(__file__).resolve().parents[1] / 'docs' / 'datasets.md'
 
 STORED = [[0, 18, 252], [253, 254, 255]]
 SEMANTIC = [[0, 18, 252], [255, 255, 255]]
@@ -111,3 +117,18 @@ def test_to_anomaly__other_labels_are_refused():
     with pytest.raises(ValueError, match=r'label is 0 .*got \[2, 254\]'):
         instances_to_anomaly(
             np.zeros((3, 1, 1), bool), np.array([254, 1, 2]))
+
+
+def test_example_of_the_docs__prints_what_it_says(capsys):
+    blocks = re.findall(r'```python\n(.*?)```', DOCS.read_text(), re.DOTALL)
+    example, = [block for block in blocks if 'instances_to_anomaly' in block]
+    exec(example, {})  # noqa: S102
+    printed = capsys.readouterr().out.splitlines()
+    assert printed == re.findall(r'print\(.*\)  # (.*)', example)
+    assert len(printed) == 5
+
+
+def test_reduce_zero_label__is_refused():
+    refuse_reduce_zero_label(False)
+    with pytest.raises(ValueError, match='the outlier id 254 into a class'):
+        refuse_reduce_zero_label(True)

@@ -1,4 +1,4 @@
-"""Datasets, what can be pasted onto them, and transforms."""
+"""Datasets, sources of objects to paste, and transforms."""
 from . import outliers, paste, transforms
 from .benchmarks import (
     FishyscapesLostAndFoundDataset,

@@ -1,10 +1,10 @@
 """Find broken image files before a decoder fills the gap with grey.
 
-OpenCV decodes what is left of a cut file and paints the rest. ``check_image``
-finds every damage that the format can show, for images whose scores count;
-for a JPEG that takes two thirds of the time of decoding it. ``has_end_mark``
-costs nothing and is for objects to paste, where a worker reads one after the
-other and a false refusal only costs another sample.
+OpenCV decodes what is left of a cut file and paints the rest. There are two
+checks. ``check_image`` finds every damage that the format can show and is for
+images whose scores count; for a JPEG it takes two thirds of the time of
+decoding. ``has_end_mark`` costs nothing and is for objects to paste, of which
+a worker reads one after the other and can take another.
 """
 from io import BytesIO
 

@@ -1,4 +1,4 @@
-"""Training samples whose random choices do not depend on who makes them."""
+"""Sample training images with a seed for every visit."""
 from collections.abc import Iterator
 from itertools import islice
 
@@ -13,8 +13,14 @@ class SeededIndex(int):
     ``ConcatDataset``, which compute the number within a dataset by ``%`` and
     ``-``, keep the seed.
 
+    This is a hack: an int that smuggles a seed through code that knows
+    indices only. Nothing simpler works. A sampler can hand a dataset nothing
+    but an index; workers run ahead, so that a counter in the dataset would
+    depend on their number; and a seed from the index alone would give an
+    image the same random choices in every round.
+
     Args:
-        index: Of the sample, at least 0.
+        index: Number of the sample in its dataset, at least 0.
         seed: Non-negative numbers, as ``np.random.SeedSequence`` takes them.
     """
 
@@ -40,7 +46,7 @@ class SeededInfiniteSampler(InfiniteSampler):
     """MMEngine's ``InfiniteSampler``, with a seed for every visit.
 
     A sample's seed is that of the sampler and the place of the sample in the
-    order of all ranks together. With the transform ``SeedSample`` in front
+    order of all processes together. With the transform ``SeedSample`` in front
     of what is random, samples are the same for any number of workers, and
     after ``--resume``, which counts the batches before.
 

@@ -2,7 +2,7 @@
 
 The training pipeline runs up to OutlierPaste, on random images:
 
-    OUT/sheet.jpg        images with objects, beside their labels
+    OUT/sheet.jpg        images with objects, next to their labels
     OUT/statistics.png   categories, sizes, places, size by row of the foot
     OUT/statistics.json  the counts, and how many objects fitted nowhere
 """
@@ -77,7 +77,7 @@ def dataset_of(cfg: Config) -> ConfigDict:
     """Return the training set, its pipeline cut behind OutlierPaste.
 
     Of wrapped datasets it is the outermost of which the pipeline pastes, and
-    the first of several beside each other. A step that has OutlierPaste
+    the first of several siblings. A step that has OutlierPaste
     inside of it, such as RandomApply, stays whole.
 
     Raises:
@@ -95,7 +95,7 @@ def dataset_of(cfg: Config) -> ConfigDict:
                      f'{types}; choose a config that pastes, such as *_oe.py')
 
 
-def draw_samples(dataset: object, num_samples: int, num_shown: int,
+def collect_samples(dataset: object, num_samples: int, num_shown: int,
                  seed: int) -> tuple[list[dict], list[dict], Counter]:
     """Return records of all objects, samples to show, and counts."""
     records, shown, counts = [], [], Counter()
@@ -121,7 +121,7 @@ def draw_samples(dataset: object, num_samples: int, num_shown: int,
 def make_sheet(samples: list[dict], classes: Sequence[str],
                palette: Sequence[Sequence[int]] | None, columns: int,
                side_px: int) -> np.ndarray:
-    """Return all samples, each beside its labels, (H, W, 3) RGB."""
+    """Return all samples, each next to its labels, (H, W, 3) RGB."""
     colors = class_colors(len(classes), palette)
     tiles, labels = [], []
     for sample in samples:
@@ -173,7 +173,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     cfg.merge_from_dict(args.cfg_options or {})
     dataset = DATASETS.build(dataset_of(cfg))
     np.random.seed(args.seed)
-    records, shown, counts = draw_samples(
+    records, shown, counts = collect_samples(
         dataset, args.num_samples, args.num_shown, args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
     categories = Counter(record['category'] for record in records)

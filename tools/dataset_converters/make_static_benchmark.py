@@ -139,7 +139,7 @@ def build_scenes(args: argparse.Namespace) -> BaseSegDataset:
     """Build the scenes so that they load without any augmentation.
 
     Raises:
-        ValueError: If the config has several datasets beside each other.
+        ValueError: If the config has several datasets next to each other.
     """
     if len(args.scenes) == 1:
         cfg = Config.fromfile(args.scenes[0])

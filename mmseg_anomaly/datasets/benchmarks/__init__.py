@@ -1,4 +1,4 @@
-"""Test sets with labelled anomalies, one class each."""
+"""Public test sets with labelled anomalies, one class each."""
 from .catalog import find_benchmarks
 from .fishyscapes import (
     FishyscapesLostAndFoundDataset,

@@ -1,4 +1,4 @@
-"""What the anomaly benchmarks share: layouts, label maps, expected lengths."""
+"""Base class of the benchmarks: layouts, label maps, lengths."""
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,13 +22,14 @@ _BASE_ARGUMENTS = {'indices', 'test_mode', 'lazy_init', 'serialize_data'}
 
 
 class AnomalyDataset(BaseSegDataset):
-    """Images whose labels tell anomalies from everything else.
+    """Images whose labels separate anomalies from everything else.
 
     A subclass declares its layouts, its splits and what the numbers of its
-    label files mean. Nothing is inferred from the names of folders: the
-    layout is the one whose images have labels, the label map is the class's.
-    After the map labels hold 253 (normal), 254 (anomaly) and 255 (void), so
-    a model of any classes is tested on it, and there is no IoU to report.
+    label files mean. Nothing is inferred from the names of folders. The
+    layout is detected: the one whose images have label files. The label map
+    always comes from the class. After the map labels hold 253
+    (in-distribution), 254 (anomaly) and 255 (void), so a model of any
+    classes can be tested on it; an IoU cannot be reported.
     Class names and colours of the model, for pictures, may be given by
     ``metainfo``.
 
@@ -181,7 +182,7 @@ class AnomalyDataset(BaseSegDataset):
     def _find_frames(self) -> tuple[str, list[Frame]]:
         hidden = self.split.hidden_labels
         names = [
-            # Plain names do not tell a hidden split from any other image.
+            # Plain names do not show which images are of a hidden split.
             name for name, layout in self.LAYOUTS.items()
             if self.layout_name in (None, name)
             and (layout.has_official_names or not hidden)

@@ -1,4 +1,4 @@
-"""Which benchmarks there are, and where they lie below a folder of data."""
+"""List the benchmarks and find them below a folder of data."""
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -53,7 +53,7 @@ class Layout:
         has_scenes: Whether both folders hold a folder for each scene.
         names_are_unique: Whether names differ between scenes too.
         has_official_names: Whether frame ids are those of the release, so
-            that splits are told apart by them; else the files are the split.
+            that they decide the split; otherwise all files are the split.
     """
 
     image_folder: str

@@ -20,7 +20,7 @@ from .file_layouts import (
     list_files,
 )
 
-# Written beside the images by tools/dataset_converters/fishyscapes_static.py.
+# Written next to the images by tools/dataset_converters/fishyscapes_static.py.
 VERSION_FILE = 'fishyscapes_static.json'
 VERSIONS = ('v1', 'v2', 'v3')
 _IMAGES = 'leftImg8bit'
@@ -32,7 +32,7 @@ _LABELS_ONLY = dict(
 
 @DATASETS.register_module()
 class FishyscapesLostAndFoundDataset(AnomalyDataset):
-    """Fishyscapes Lost & Found: 100 images of LostAndFound, labelled anew.
+    """Fishyscapes Lost & Found: 100 images of LostAndFound with new labels.
 
     The release holds labels only; its images are found in LostAndFound by
     their frame id. One of the 100 images has no anomaly.

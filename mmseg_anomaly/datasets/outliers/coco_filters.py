@@ -1,4 +1,4 @@
-"""Which instances of a COCO index may be pasted.
+"""Choose the instances of a COCO index that may be pasted.
 
 Shape letters: I images, N instances.
 """

@@ -1,4 +1,4 @@
-"""Scan a COCO json once and keep, in arrays on disk, what pasting needs.
+"""Index a COCO json in arrays on disk.
 
 Shape letters: I images, N instances, P pairs of an image and a category,
 M bytes of masks.

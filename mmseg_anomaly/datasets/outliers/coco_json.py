@@ -19,8 +19,8 @@ def read_coco_json(content: bytes, ann_file: Path) -> dict[str, list[dict]]:
     """Parse and check a json of instances.
 
     Args:
-        content: Of the file.
-        ann_file: Its name, for messages.
+        content: Bytes of the json.
+        ann_file: Name of the file, for messages.
 
     Returns:
         ``images``, each with a ``file_name``, ``categories`` and
@@ -101,7 +101,7 @@ def polygons_with_area(segmentation: object, image_hw: tuple[int, int],
                        ann_file: Path) -> list[list[float]]:
     """Return the polygons [x, y, x, y, ...] of at least three points.
 
-    A stray point or line beside a polygon covers nothing and is left out.
+    A stray point or line next to a polygon covers nothing and is left out.
 
     Raises:
         ValueError: If anything is no polygon, none has an area, or one goes

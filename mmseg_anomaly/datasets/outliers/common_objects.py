@@ -35,8 +35,8 @@ def without_objects_of(source: OutlierSource, others: list[OutlierSource], *,
     where pixels are compared, an object that cannot be read.
 
     Args:
-        source: To choose from.
-        others: What must not occur.
+        source: Objects to choose from.
+        others: Sources of which no object may occur.
         compare_pixels: Compare the pixels of every object as well, which
             reads all images. Otherwise a picture that has two names is not
             recognised. A copy that is scaled, compressed again or cut out

@@ -1,4 +1,4 @@
-"""What every source of outliers hands out: one object without its scene.
+"""One cut-out object; cropping and resizing it.
 
 Shape letters: h rows and w columns of the object.
 """

@@ -1,4 +1,4 @@
-"""Objects that somebody has cut out already."""
+"""Cut-outs in a folder: RGBA images, or images and masks."""
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +29,8 @@ class FolderOutliers:
         data_root: Folder that the paths of ``data_prefix`` are in.
         data_prefix: ``img_path``, and ``mask_path`` unless the images are
             RGBA.
-        img_suffix: Of the images.
-        mask_suffix: Of the masks.
+        img_suffix: End of the names of images.
+        mask_suffix: End of the names of masks.
 
     Raises:
         FileNotFoundError: If a folder or a mask is missing.

@@ -1,7 +1,6 @@
-"""Indices on disk, made once however many processes ask at the same time."""
+"""Keep array files in a cache; one process writes, all read."""
 import logging
 import os
-import stat
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -27,11 +26,10 @@ def cached_array_file(name: str, write: Callable[[ArrayFileWriter], None],
     a changed source has another file. One process writes while the others
     wait for its lock, which the system drops if the process dies; the
     finished file appears at once, and whoever finds it there needs no right
-    to write. Where a file must be written and cannot, it goes, with a warning,
-    to a folder for temporary files that belongs to the user alone.
+    to write.
 
     Args:
-        name: Of the file, naming content and format.
+        name: File name that follows from content and format.
         write: Fills the writer.
         cache_dir: Folder; ``default_cache_dir()`` unless given.
 
@@ -39,48 +37,31 @@ def cached_array_file(name: str, write: Callable[[ArrayFileWriter], None],
         The open file.
 
     Raises:
-        PermissionError: If neither folder can be used.
+        PermissionError: If the file must be written and the folder does not
+            allow it.
     """
     path = Path(cache_dir or default_cache_dir(), name)
     with suppress(OSError, ValueError):  # not there, unreadable or damaged
         return ArrayFile(path)
-    path = _writable(path.parent) / name
+    _require_writable(path.parent)
     with FileLock(f'{path}.lock'):
         if path.is_file():
             try:
                 return ArrayFile(path)
             except ValueError as error:
-                print_log(f'{error}; it is made anew', logger='current',
+                print_log(f'{error}; it is made again', logger='current',
                           level=logging.WARNING)
         with ArrayFileWriter(path) as writer:
             write(writer)
     return ArrayFile(path)
 
 
-def _writable(cache_dir: Path) -> Path:
+def _require_writable(cache_dir: Path) -> None:
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=cache_dir):
-            return cache_dir
+            return
     except OSError as error:
-        other = _own_temporary_folder()
-        print_log(f'no index can be kept in {cache_dir} ({error}), so it goes '
-                  f'to {other}; give a folder that can be written, by '
-                  '`cache_dir` or XDG_CACHE_HOME',
-                  logger='current', level=logging.WARNING)
-        return other
-
-
-def _own_temporary_folder() -> Path:
-    """Return a folder, the same at each start, that nobody else can write."""
-    folder = Path(tempfile.gettempdir(), f'mmseg_anomaly-{os.getuid()}')
-    with suppress(FileExistsError):
-        folder.mkdir(mode=0o700)
-    status = folder.lstat()  # of a link itself
-    if (not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid()
-            or stat.S_IMODE(status.st_mode) & 0o077):
         raise PermissionError(
-            f'{folder} must be a folder of this user alone, so no index is '
-            'put there; remove it, or give another folder by `cache_dir` or '
-            'XDG_CACHE_HOME')
-    return folder
+            f'no index can be kept in {cache_dir} ({error}); give a folder '
+            'that can be written, by `cache_dir` or XDG_CACHE_HOME') from error

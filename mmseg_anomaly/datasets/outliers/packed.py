@@ -1,4 +1,4 @@
-"""Objects cut out once, in one file; no json, no full images, no pycocotools.
+"""Read and write cut-outs packed into one file.
 
 Shape letters: h, w of an object, N objects.
 """

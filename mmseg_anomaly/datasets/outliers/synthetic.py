@@ -1,4 +1,4 @@
-"""Objects drawn by formula, for outlier exposure without any download."""
+"""Textured shapes drawn by formula, without any download."""
 import numpy as np
 from mmseg.registry import DATASETS
 
@@ -25,7 +25,7 @@ class SyntheticOutliers:
         split: 'train' or 'test'; the two share neither shape nor pattern,
             so that a model trained on one can be tested on the other.
         size_px: Smallest and largest side of the square they are drawn in.
-        seed: Of all objects.
+        seed: Seed of all objects.
 
     Raises:
         ValueError: If a number is out of range or the split unknown.

@@ -1,4 +1,4 @@
-"""How a pasted object meets the image.
+"""Blend a pasted object into the image.
 
 Shape letters: H, W of the image, h, w of the object.
 """
@@ -21,7 +21,7 @@ _CLONE_MARGIN = 5  # seamlessClone erodes its mask by 3 pixels
 
 @TASK_UTILS.register_module()
 class OutlierBlending:
-    """Draw an object into an image.
+    """Blend an object into an image.
 
     Whatever the mode, the object's pixels are those with alpha >= 0.5
     (``Cutout.mask``): they are labelled and no others change, but for the

@@ -24,7 +24,7 @@ def match_lab(image: np.ndarray, mask: np.ndarray, surroundings: np.ndarray,
     Args:
         image: The object.
         mask: Its pixels.
-        surroundings: Of the scene.
+        surroundings: Part of the scene around it.
         strength: 0 (nothing) to 1.
 
     Source: Reinhard et al., Color Transfer between Images (2001); differs:
@@ -76,7 +76,7 @@ def estimate_noise(image: np.ndarray) -> float:
     """Return the standard deviation of white noise, in grey levels.
 
     A kernel that annihilates planes is applied to the green channel; the
-    median of its magnitude tells the noise and hardly sees edges.
+    median of its magnitude follows the noise and hardly sees edges.
 
     Source: Immerkaer, Fast Noise Variance Estimation (1996); differs: the
         median instead of the mean, for scenes full of edges.

@@ -39,11 +39,11 @@ class OutlierPaste(BaseTransform):
     changes. A pixel is labelled if and only if it belongs to an object, which
     is where the object's alpha is at least one half, whatever the blending;
     void that no object covers stays void. Every random choice follows from
-    one seed drawn from NumPy's global state, which ``SeedSample`` sets for
+    one seed taken from NumPy's global state, which ``SeedSample`` sets for
     every sample, and MMEngine otherwise once for every worker.
 
     An object that is invisible at its size, fits nowhere or cannot be read
-    is replaced by another draw, at most ten times; after that it is skipped
+    is replaced by another one, at most ten times; after that it is skipped
     and counted. A file that cannot be read is named in a warning, once; if
     the first hundred are broken the training stops. A warning says so if the
     first hundred images for objects got none.
@@ -90,7 +90,7 @@ class OutlierPaste(BaseTransform):
         placement: Where objects go, as a TASK_UTILS config or built;
             anywhere unless given. Its ``scene(seg_label)`` looks at an image
             and says by ``has_place`` whether any object may go there.
-        blending: How they are drawn, as a TASK_UTILS config or built; hard
+        blending: How they are blended, as a TASK_UTILS config or built; hard
             unless given.
 
     Raises:
@@ -206,7 +206,7 @@ class OutlierPaste(BaseTransform):
     def _read(self, number: int) -> Cutout | None:
         """Read an object; None, after a warning, if it is broken.
 
-        Which objects were broken before has no influence on what is drawn,
+        Which objects were broken before has no influence on what is sampled,
         so that workers that have seen different images stay alike.
         """
         try:

@@ -1,4 +1,4 @@
-"""Where a pasted object goes, and in what size.
+"""Choose where a pasted object goes, and its size.
 
 Shape letters: H, W of the image, h, w of the object.
 """
@@ -39,12 +39,12 @@ class UniformScene(NamedTuple):
 
 def uniform_placement(image_hw: tuple[int, int], object_hw: tuple[int, int],
                       generator: np.random.Generator) -> tuple[int, int]:
-    """Draw a place, every one at which the object fits equally likely.
+    """Sample a place, every one at which the object fits equally likely.
 
     Args:
         image_hw: (H, W).
         object_hw: (h, w), at most the image's.
-        generator: Drawn from twice.
+        generator: Used twice.
 
     Returns:
         ``(top, left)`` with top <= H - h and left <= W - w.
@@ -89,12 +89,12 @@ class UniformPlacement:
 
     def place(self, cutout: Cutout, scale: float, scene: UniformScene,
               generator: np.random.Generator) -> Placed | None:
-        """Draw size and place of an object.
+        """Choose size and place of an object.
 
         Args:
             cutout: In its own size.
             scale: Longer side by the image's shorter side.
-            scene: Of this image.
+            scene: This image, as ``scene`` returned it.
             generator: Decides.
 
         Returns:

@@ -149,13 +149,14 @@ class RoadPlacement:
 
     def place(self, cutout: Cutout, scale: float, scene: RoadScene,
               generator: np.random.Generator) -> Placed | None:
-        """Draw place and size of an object.
+        """Choose place and size of an object.
 
         Args:
             cutout: In its own size.
             scale: Longer side by the image's shorter side, in the last row
                 if there is perspective.
-            scene: Of this image; notes the road that the object covers.
+            scene: This image, as ``scene`` returned it; notes the road that
+                the object covers.
             generator: Decides.
 
         Returns:
@@ -259,7 +260,7 @@ def size_at_row(row: float, largest_px: float, horizon: float,
     ``largest_px`` in the last row, 0 at the horizon and above.
 
     Args:
-        row: Of its foot.
+        row: Row of its foot.
         largest_px: Its size in the last row.
         horizon: Row at which things vanish.
         height: H.

@@ -1,4 +1,4 @@
-"""Strange objects set onto the ground of a finished scene."""
+"""Set strange objects onto the ground of a finished scene."""
 import cv2
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Image and label drawn together, so that they cannot disagree.
+"""Paint image and label together, so that they cannot disagree.
 
 Colours are (3,) BGR in [0, 255]. Shape letters: H rows, W columns, M
 polygons, N points.

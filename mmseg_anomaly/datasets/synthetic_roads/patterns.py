@@ -1,4 +1,4 @@
-"""Surfaces of the strange objects.
+"""Surface patterns of the strange objects.
 
 A pattern turns unit coordinates into a mixture in [0, 1] of two colours.
 Letters: H rows, W columns of the object's picture.

@@ -1,4 +1,4 @@
-"""Cars, people, poles and trees, standing on the ground of a scene.
+"""Paint cars, people, poles and trees onto a scene.
 
 Every painter takes the foot of the thing as (x, z) in metres, the middle of
 the side facing the camera. Colours are BGR.

@@ -1,4 +1,4 @@
-"""One road scene, a pure function of its generator.
+"""Draw one road scene, a pure function of its generator.
 
 Shape letters: H rows, W columns.
 """

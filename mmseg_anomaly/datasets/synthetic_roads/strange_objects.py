@@ -1,4 +1,4 @@
-"""Things no road scene of this world knows, to be pasted onto it.
+"""Draw things that no road scene of this world knows.
 
 Shapes are polygons in a unit square, x to the right, y down, the ground at
 y = 1. Shape letters: H, W rows and columns, N points.

@@ -1,4 +1,4 @@
-"""Sky, ground and houses: what a scene always has.
+"""Paint the sky, the ground and the houses of a scene.
 
 World coordinates as in ``camera``. Colours are BGR.
 """

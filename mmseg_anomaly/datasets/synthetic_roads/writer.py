@@ -1,4 +1,4 @@
-"""Writing of the generated world to disk, all of it or nothing.
+"""Write the generated world to disk, all of it or nothing.
 
 Layout of the folder::
 
@@ -66,7 +66,7 @@ class WorldSize:
 def write_world(root: str | Path, size: WorldSize, nproc: int = 1) -> bool:
     """Write the world to ``root`` unless it is there already.
 
-    Everything is written beside ``root`` first and moved there at the end,
+    Everything is written next to ``root`` first and moved there at the end,
     so an interrupted run leaves nothing that looks complete.
 
     Args:

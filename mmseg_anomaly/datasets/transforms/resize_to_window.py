@@ -1,4 +1,4 @@
-"""The image size at which a windowed model looks at a test image.
+"""Resize a test image until it covers the model's window.
 
 Shape letters: H, W rows and columns before, h, w after the resize.
 """

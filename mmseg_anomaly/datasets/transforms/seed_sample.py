@@ -1,4 +1,4 @@
-"""Random choices of a sample from its own seed."""
+"""Seed the random choices that a sample needs."""
 import logging
 import random
 
