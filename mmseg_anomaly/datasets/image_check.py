@@ -6,10 +6,15 @@ images whose scores count; for a JPEG it takes two thirds of the time of
 decoding. ``has_end_mark`` costs nothing and is for objects to paste, of which
 a worker reads one after the other and can take another.
 """
+import logging
 from io import BytesIO
+from pathlib import Path
 
 from mmengine import fileio
+from mmengine.logging import print_log
 from PIL import Image
+
+from .label_files import read_label
 
 _TAIL_BYTES = 1024  # room for what cameras and tools append to a JPEG
 
@@ -54,3 +59,36 @@ def has_end_mark(content: bytes) -> bool:
     if content.startswith(b'\x89PNG'):
         return b'IEND' in tail
     return len(content) > 0
+
+
+def without_broken(data_list: list[dict]) -> tuple[list[dict], str]:
+    """Leave out samples whose image or label file is broken.
+
+    Args:
+        data_list: Samples as datasets list them, with ``seg_map_path`` if
+            they have labels, and ``frame_id`` if they have a name.
+
+    Returns:
+        The sound samples, and the names of the others in words, '' if there
+        are none. A warning names each broken file.
+
+    Raises:
+        ValueError: If all are broken.
+    """
+    sound, broken = [], []
+    for info in data_list:
+        try:
+            check_image(info['img_path'])
+            if 'seg_map_path' in info:
+                read_label(info['seg_map_path'])
+        except ValueError as error:
+            broken.append(info.get('frame_id', Path(info['img_path']).stem))
+            print_log(f'left out: {error}', logger='current',
+                      level=logging.WARNING)
+        else:
+            sound.append(info)
+    if data_list and not sound:
+        raise ValueError(
+            f'all {len(data_list)} images of the set, first '
+            f'{data_list[0]["img_path"]}, are broken; copy the set again')
+    return sound, f'broken files left out: {broken}' if broken else ''

@@ -94,6 +94,11 @@ def test_wrapped_datasets__keep_the_seed(dataset, wrap):
     assert are_equal(load(wrap(dataset), 0), load(wrap(dataset), 4))
 
 
+def test_seeded_index__keeps_its_seed_in_sums():
+    for index in (SeededIndex(7, (1, 2)) % 5, SeededIndex(7, (1, 2)) - 5):
+        assert index == 2 and index.seed == (1, 2)
+
+
 def test_visits_of_an_image__differ(dataset):
     sampler = SeededInfiniteSampler(range(1), seed=0)
     first, second = islice(sampler, 2)

@@ -21,8 +21,8 @@ import numpy as np
 from mmseg_anomaly.datasets.benchmarks.fishyscapes import (
     VERSION_FILE,
     VERSIONS,
-    checksum,
 )
+from mmseg_anomaly.file_hash import sha256_of
 
 SUFFIX = '_rgb.npz'
 
@@ -104,7 +104,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     ]
     mmengine.dump(
         dict(version=args.version, sha256={
-            name: checksum(args.out / 'images' / name) for name in names}),
+            name: sha256_of(args.out / 'images' / name) for name in names}),
         args.out / VERSION_FILE, indent=1)
     print(f'\n{len(names)} images of version {args.version} in {args.out}')
 

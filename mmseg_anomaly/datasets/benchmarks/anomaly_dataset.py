@@ -14,8 +14,7 @@ from mmseg_anomaly.labels import (
     refuse_reduce_zero_label,
 )
 
-from ..image_check import check_image
-from ..label_files import read_label
+from ..image_check import check_image, without_broken
 from .file_layouts import Frame, Layout, Split, list_frames
 
 _BASE_ARGUMENTS = {'indices', 'test_mode', 'lazy_init', 'serialize_data'}
@@ -121,13 +120,14 @@ class AnomalyDataset(BaseSegDataset):
         reasons = [self._check_length(frames)]
         if self.with_labels and not self.allow_unlabelled:
             _check_labels_exist(frames)
+        data_list = [self.frame_info(frame) for frame in frames]
         if self.skip_broken:
-            frames, reason = self._without_broken(frames)
+            data_list, reason = without_broken(data_list)
             reasons.append(reason)
         if self._indices is not None:
             reasons.append(f'`indices={self._indices}` takes a part of them')
-        self._report(frames, '; '.join(filter(None, reasons)))
-        return [self.frame_info(frame) for frame in frames]
+        self._report(len(data_list), '; '.join(filter(None, reasons)))
+        return data_list
 
     def frame_info(self, frame: Frame) -> dict[str, Any]:
         """Return what the pipeline starts from."""
@@ -219,30 +219,11 @@ class AnomalyDataset(BaseSegDataset):
                 'set `allow_partial=True` for numbers of a part')
         return difference
 
-    def _without_broken(
-            self, frames: list[Frame]) -> tuple[list[Frame], str]:
-        sound, broken = [], []
-        for frame in frames:
-            try:
-                check_image(str(frame.image))
-                if self.with_labels:
-                    read_label(str(frame.label))
-            except ValueError as error:
-                broken.append(frame.name)
-                print_log(f'left out: {error}', logger='current',
-                          level=logging.WARNING)
-            else:
-                sound.append(frame)
-        if not sound:
-            raise ValueError(f'all {len(frames)} images of {self.data_root} '
-                             'are broken; copy the set again')
-        return sound, f'broken files left out: {broken}' if broken else ''
-
-    def _report(self, frames: list[Frame], partial: str) -> None:
+    def _report(self, num_images: int, partial: str) -> None:
         self._metainfo.update(
             split=self.split_name, layout=self.layout_name, partial=partial)
         print_log(
-            f'{type(self).__name__}: {len(frames)} images of split '
+            f'{type(self).__name__}: {num_images} images of split '
             f'{self.split_name!r} in layout {self.layout_name!r} of '
             f'{self.data_root}', logger='current')
         if partial:

@@ -1,5 +1,4 @@
 """The two public validation sets of Fishyscapes."""
-import hashlib
 import json
 import logging
 import re
@@ -9,6 +8,8 @@ from typing import Any
 
 from mmengine.logging import print_log
 from mmseg.registry import DATASETS
+
+from mmseg_anomaly.file_hash import sha256_of
 
 from .anomaly_dataset import AnomalyDataset
 from .file_layouts import (
@@ -185,7 +186,7 @@ class FishyscapesStaticDataset(AnomalyDataset):
                 'correct one of the two')
         foreign = [
             info['img_path'] for info in data_list
-            if checksum(Path(info['img_path'])) != record['sha256'].get(
+            if sha256_of(info['img_path']) != record['sha256'].get(
                 Path(info['img_path']).name)
         ]
         if foreign:
@@ -193,8 +194,3 @@ class FishyscapesStaticDataset(AnomalyDataset):
                 f'{len(foreign)} images, first {foreign[0]}, are not those '
                 f'of version {record["version"]} that {VERSION_FILE} '
                 'records; versions may be mixed, convert the set again')
-
-
-def checksum(path: Path) -> str:
-    """Return the SHA-256 of a file, as hexadecimal digits."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()

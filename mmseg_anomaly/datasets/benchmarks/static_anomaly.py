@@ -1,17 +1,14 @@
 """Validation sets made by ``make_static_benchmark.py``."""
 import json
-import logging
 from pathlib import Path
 from typing import Any
 
-from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
 from mmseg_anomaly.labels import refuse_reduce_zero_label
 
-from ..image_check import check_image
-from ..label_files import read_label
+from ..image_check import check_image, without_broken
 
 MANIFEST_NAME = 'manifest.json'
 
@@ -94,8 +91,11 @@ class StaticAnomalyDataset(BaseSegDataset):
                     label_map=None,
                     reduce_zero_label=False,
                     seg_fields=[]))
-        return self._without_broken(
-            data_list) if self._skip_broken else data_list
+        if self._skip_broken:
+            data_list, partial = without_broken(data_list)
+            if partial:
+                self._metainfo['partial'] = partial
+        return data_list
 
     def prepare_data(self, idx: int) -> dict:
         """Run the pipeline on an image that is not broken.
@@ -105,26 +105,6 @@ class StaticAnomalyDataset(BaseSegDataset):
         """
         check_image(self.get_data_info(idx)['img_path'])
         return super().prepare_data(idx)
-
-    def _without_broken(self, data_list: list[dict]) -> list[dict]:
-        sound, broken = [], []
-        for info in data_list:
-            try:
-                check_image(info['img_path'])
-                read_label(info['seg_map_path'])
-            except ValueError as error:
-                broken.append(Path(info['img_path']).stem)
-                print_log(f'left out: {error}', logger='current',
-                          level=logging.WARNING)
-            else:
-                sound.append(info)
-        if not sound:
-            raise ValueError(f'all {len(data_list)} images of '
-                             f'{self.data_root} are broken; make the set '
-                             'again')
-        if broken:
-            self._metainfo['partial'] = f'broken files left out: {broken}'
-        return sound
 
 
 def _read_manifest(path: Path) -> dict:

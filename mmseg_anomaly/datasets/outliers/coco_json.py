@@ -85,20 +85,19 @@ def to_run_lengths(segmentation: Segmentation, image_hw: tuple[int, int],
         ValueError: If it is malformed or does not fit its image.
     """
     from pycocotools import mask as coco_mask  # not for packed sources
+    where = f'annotation {annotation_id} of {ann_file}'
     if not isinstance(segmentation, dict):
-        polygons = polygons_with_area(segmentation, image_hw, annotation_id,
-                                      ann_file)
+        polygons = polygons_with_area(segmentation, image_hw, where)
         return coco_mask.merge(coco_mask.frPyObjects(polygons, *image_hw))
-    counts = segmentation.get('counts')
-    _check_run_lengths(segmentation, image_hw, annotation_id, ann_file)
+    _check_run_lengths(segmentation, image_hw, where)
+    counts = segmentation['counts']
     if isinstance(counts, list):
         return coco_mask.frPyObjects(segmentation, *image_hw)
     return dict(size=list(image_hw), counts=counts.encode())
 
 
 def polygons_with_area(segmentation: object, image_hw: tuple[int, int],
-                       annotation_id: int,
-                       ann_file: Path) -> list[list[float]]:
+                       where: str) -> list[list[float]]:
     """Return the polygons [x, y, x, y, ...] of at least three points.
 
     A stray point or line next to a polygon covers nothing and is left out.
@@ -115,16 +114,15 @@ def polygons_with_area(segmentation: object, image_hw: tuple[int, int],
     polygons = is_valid and [part for part in segmentation if len(part) >= 6]
     if not polygons:
         raise ValueError(
-            f'the segmentation of annotation {annotation_id} of '
-            f'{ann_file} must be polygons [x, y, x, y, ...] of at least '
-            f'three points, got {str(segmentation):.80}; repair the file')
+            f'the segmentation of {where} must be polygons [x, y, x, y, ...] '
+            f'of at least three points, got {str(segmentation):.80}; repair '
+            'the file')
     limit = _MAX_SIDES * max(image_hw)
     for value in chain.from_iterable(polygons):
         if not -limit <= value <= limit:  # nor is nan
             raise ValueError(
-                f'the segmentation of annotation {annotation_id} of '
-                f'{ann_file} has the coordinate {value} in an image of '
-                f'{image_hw} (height, width); repair the file')
+                f'the segmentation of {where} has the coordinate {value} in '
+                f'an image of {image_hw} (height, width); repair the file')
     return polygons
 
 
@@ -182,20 +180,20 @@ def _check_annotations(coco: dict[str, list[dict]], ann_file: Path) -> None:
 
 
 def _check_run_lengths(segmentation: dict, image_hw: tuple[int, int],
-                       annotation_id: int, ann_file: Path) -> None:
+                       where: str) -> None:
     # pycocotools itself never looks at the size of the image.
     counts, size_hw = segmentation.get('counts'), segmentation.get('size')
     if counts is None or size_hw is None or tuple(size_hw) != image_hw:
         raise ValueError(
-            f'the run lengths of annotation {annotation_id} of {ann_file} '
-            f'must have `counts` and the `size` {list(image_hw)} (height, '
-            f'width) of their image, got the size {size_hw}; repair the file')
+            f'the run lengths of {where} must have `counts` and the `size` '
+            f'{list(image_hw)} (height, width) of their image, got the size '
+            f'{size_hw}; repair the file')
     num_pixels = image_hw[0] * image_hw[1]
     runs = _read_runs(counts)
     if runs is None or min(runs, default=0) < 0 or sum(runs) != num_pixels:
         raise ValueError(
-            f'the run lengths of annotation {annotation_id} of {ann_file} '
-            f'must add up to the {num_pixels} pixels of their image, got '
+            f'the run lengths of {where} must add up to the {num_pixels} '
+            'pixels of their image, got '
             f'{"no run lengths" if runs is None else sum(runs)}: '
             f'{str(counts):.80}; repair the file')
 

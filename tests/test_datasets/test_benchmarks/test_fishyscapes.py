@@ -3,10 +3,8 @@ import json
 
 import pytest
 
-from mmseg_anomaly.datasets.benchmarks.fishyscapes import (
-    VERSION_FILE,
-    checksum,
-)
+from mmseg_anomaly.datasets.benchmarks.fishyscapes import VERSION_FILE
+from mmseg_anomaly.file_hash import sha256_of
 
 LAF, STATIC = 'FishyscapesLostAndFoundDataset', 'FishyscapesStaticDataset'
 FRAME = '04_Maurener_Weg_8_00000{}_0000{:02}'
@@ -65,7 +63,8 @@ def static(write_frame, tmp_path):
         write_frame(f'images/{index:04}_a.png', f'labels_masks/{index:04}_a'
                     '.png')
     record = dict(version='v3', sha256={
-        path.name: checksum(path) for path in (tmp_path / 'images').iterdir()})
+        path.name: sha256_of(path)
+        for path in (tmp_path / 'images').iterdir()})
     (tmp_path / VERSION_FILE).write_text(json.dumps(record))
     return tmp_path
 

@@ -8,6 +8,7 @@ from mmseg.registry import DATASETS
 
 from mmseg_anomaly.datasets.outliers import (
     BrokenImageError,
+    Cutout,
     PackedOutliers,
     SyntheticOutliers,
 )
@@ -41,6 +42,14 @@ def test_objects__keep_pixels_order_and_words(pack_file):
             assert source.origin(number) == SOURCE.origin(number)
             assert source.content_hash(
                 number) == SOURCE[number].content_hash()
+
+
+def test_soft_border__keeps_its_colours(tmp_path):
+    noise = np.random.default_rng(0).integers(256, size=(9, 9, 4), dtype='u1')
+    cutout = Cutout(noise[..., :3], noise[..., 3], 'noise')
+    write_pack(tmp_path / 'a.pack', [(0, *encode_cutout(cutout))], {})
+    assert PackedOutliers(
+        str(tmp_path / 'a.pack'))[0].content_hash() == cutout.content_hash()
 
 
 def test_packed_source__needs_no_pycocotools(pack_file):

@@ -4,6 +4,7 @@ import time
 import numpy as np
 import pytest
 
+from mmseg_anomaly.datasets.synthetic_roads import anomaly_scene
 from mmseg_anomaly.datasets.synthetic_roads.anomaly_scene import (
     _overlap,
     add_strange_objects,
@@ -59,6 +60,18 @@ def test_anomaly__image_changes_where_and_only_where_it_may():
     assert (image[strange] != scene.image[strange]).any(-1).mean() > 0.9
     above = slice(0, int(scene.camera.horizon_y) // 3)
     assert np.array_equal(image[above], scene.image[above])
+
+
+def test_anomaly__less_than_half_a_pixel_is_not_labelled(monkeypatch):
+    mask = np.zeros((96, 96), bool)
+    mask[:, ::4] = True  # a quarter of each pixel once it is scaled down
+    monkeypatch.setattr(
+        anomaly_scene, 'draw_strange_object', lambda *_: (
+            np.full((96, 96, 3), 255, np.uint8), mask, 'grid'))
+    scene = _scene(4)
+    image, label = add_strange_objects(scene, 2, np.random.default_rng(0))
+    assert not (label == 254).any()
+    assert (image != scene.image).any()
 
 
 def test_anomaly__none_asked_none_added():
