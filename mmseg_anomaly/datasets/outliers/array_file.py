@@ -1,4 +1,4 @@
-"""Named arrays in one memory-mapped file.
+"""Named arrays in one memory-mapped file, and a cache of such files.
 
 Workers share the pages of a mapped file, and only those that are touched
 take memory. Layout: magic, the arrays, each on a multiple of 64 bytes, a json
@@ -12,14 +12,18 @@ and its writer wants all arrays at once, which for packed objects means
 gigabytes in memory.
 """
 import json
+import logging
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any
 
 import numpy as np
+from filelock import FileLock  # a dependency of torch
+from mmengine.logging import print_log
 
 _MAGIC = b'MMSGARR1'
 _ALIGNMENT = 64
@@ -134,6 +138,61 @@ def _view(content: np.ndarray, dtype: str, shape: list[int],
           offset: int) -> np.ndarray:
     length = int(np.prod(shape)) * np.dtype(dtype).itemsize
     return content[offset:offset + length].view(dtype).reshape(shape)
+
+
+def default_cache_dir() -> Path:
+    """Return where indices are kept unless told otherwise."""
+    base = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
+    return Path(base, 'mmseg_anomaly')
+
+
+def cached_array_file(name: str, write: Callable[[ArrayFileWriter], None],
+                      cache_dir: str | Path | None = None) -> ArrayFile:
+    """Open a file of the cache; write it first if it is not there.
+
+    The name has to follow from the content that the file describes, so that
+    a changed source has another file. One process writes while the others
+    wait for its lock, which the system drops if the process dies; the
+    finished file appears at once, and whoever finds it there needs no right
+    to write.
+
+    Args:
+        name: File name that follows from content and format.
+        write: Fills the writer.
+        cache_dir: Folder; ``default_cache_dir()`` unless given.
+
+    Returns:
+        The open file.
+
+    Raises:
+        PermissionError: If the file must be written and the folder does not
+            allow it.
+    """
+    path = Path(cache_dir or default_cache_dir(), name)
+    with suppress(OSError, ValueError):  # not there, unreadable or damaged
+        return ArrayFile(path)
+    _require_writable(path.parent)
+    with FileLock(f'{path}.lock'):
+        if path.is_file():
+            try:
+                return ArrayFile(path)
+            except ValueError as error:
+                print_log(f'{error}; it is made again', logger='current',
+                          level=logging.WARNING)
+        with ArrayFileWriter(path) as writer:
+            write(writer)
+    return ArrayFile(path)
+
+
+def _require_writable(cache_dir: Path) -> None:
+    try:
+        cache_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=cache_dir):
+            return
+    except OSError as error:
+        raise PermissionError(
+            f'no index can be kept in {cache_dir} ({error}); give a folder '
+            'that can be written, by `cache_dir` or XDG_CACHE_HOME') from error
 
 
 def pack_texts(texts: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:

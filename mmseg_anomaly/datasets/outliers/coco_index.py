@@ -10,13 +10,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from .array_file import ArrayFile, ArrayFileWriter, pack_texts, unpack_text
+from .array_file import (
+    ArrayFile,
+    ArrayFileWriter,
+    cached_array_file,
+    pack_texts,
+    unpack_text,
+)
 from .coco_json import (
     read_annotations,
     read_coco_json,
     to_run_lengths,
 )
-from .index_cache import cached_array_file
 
 _FORMAT = 2  # counts up when the arrays change
 _RAW_DEFLATE = -zlib.MAX_WBITS  # without a header of 6 bytes

@@ -16,7 +16,7 @@ from mmseg_anomaly.labels import OUTLIER_INDEX
 from ..outliers import BrokenImageError, Cutout, OutlierSource
 from ..outliers.source import sample_number
 from .blending import OutlierBlending
-from .placement import Placed, UniformPlacement
+from .placement import Placed, Placement, UniformPlacement
 
 _MAX_TRIES = 10
 _MAX_FAILURES = 100  # images, or broken objects, before the first success
@@ -87,9 +87,8 @@ class OutlierPaste(BaseTransform):
             image's shorter side.
         max_scale: Largest longer side, at most 1, so that an object fits
             at any aspect ratio.
-        placement: Where objects go, as a TASK_UTILS config or built;
-            anywhere unless given. Its ``scene(seg_label)`` looks at an image
-            and says by ``has_place`` whether any object may go there.
+        placement: Where objects go, as a TASK_UTILS config or any
+            ``Placement``; anywhere unless given.
         blending: How they are blended, as a TASK_UTILS config or built; hard
             unless given.
 
@@ -106,8 +105,8 @@ class OutlierPaste(BaseTransform):
                  max_objects: int = 3,
                  min_scale: float = 0.1,
                  max_scale: float = 0.3,
-                 placement: dict | object | None = None,
-                 blending: dict | object | None = None) -> None:
+                 placement: dict | Placement | None = None,
+                 blending: dict | OutlierBlending | None = None) -> None:
         if not 0 <= paste_probability <= 1:
             raise ValueError('`paste_probability` must be between 0 and 1, '
                              f'got {paste_probability}')

@@ -4,7 +4,7 @@ Shape letters: H, W of the image, h, w of the object.
 """
 from collections.abc import Collection, Sequence
 from numbers import Integral
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from mmseg.registry import TASK_UTILS
@@ -28,6 +28,25 @@ class Placed(NamedTuple):
         height, width = self.cutout.alpha.shape
         return (slice(self.top, self.top + height),
                 slice(self.left, self.left + width))
+
+
+class Placement(Protocol):
+    """Chooses size and place of objects; a custom one has these methods."""
+
+    def scene(self, seg_label: np.ndarray) -> Any:
+        """Look at an image before anything is pasted.
+
+        Args:
+            seg_label: (H, W) uint8.
+
+        Returns:
+            What ``place`` needs to know of it, with a bool ``has_place``:
+            whether any object may go there.
+        """
+
+    def place(self, cutout: Cutout, scale: float, scene: Any,
+              generator: np.random.Generator) -> Placed | None:
+        """Return an object in its size and place, None if there is none."""
 
 
 class UniformScene(NamedTuple):

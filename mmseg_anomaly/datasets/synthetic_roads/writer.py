@@ -20,8 +20,7 @@ import cv2
 import numpy as np
 from mmengine.logging import print_log
 
-from .anomaly_scene import add_strange_objects
-from .scene import draw_scene
+from .scene import add_strange_objects, draw_scene
 from .strange_objects import CATEGORIES, draw_strange_object
 
 MANIFEST = 'synthetic_roads.json'

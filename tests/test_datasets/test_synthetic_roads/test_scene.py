@@ -4,18 +4,18 @@ import time
 import numpy as np
 import pytest
 
-from mmseg_anomaly.datasets.synthetic_roads import anomaly_scene
-from mmseg_anomaly.datasets.synthetic_roads.anomaly_scene import (
-    _overlap,
-    add_strange_objects,
-)
+from mmseg_anomaly.datasets.synthetic_roads import scene as scene_module
 from mmseg_anomaly.datasets.synthetic_roads.dataset import (
     CLASSES,
     PALETTE,
     ROAD,
     SKY,
 )
-from mmseg_anomaly.datasets.synthetic_roads.scene import draw_scene
+from mmseg_anomaly.datasets.synthetic_roads.scene import (
+    _overlap,
+    add_strange_objects,
+    draw_scene,
+)
 
 
 def _scene(seed, image_hw=(64, 128)):
@@ -66,7 +66,7 @@ def test_anomaly__less_than_half_a_pixel_is_not_labelled(monkeypatch):
     mask = np.zeros((96, 96), bool)
     mask[:, ::4] = True  # a quarter of each pixel once it is scaled down
     monkeypatch.setattr(
-        anomaly_scene, 'draw_strange_object', lambda *_: (
+        scene_module, 'draw_strange_object', lambda *_: (
             np.full((96, 96, 3), 255, np.uint8), mask, 'grid'))
     scene = _scene(4)
     image, label = add_strange_objects(scene, 2, np.random.default_rng(0))

@@ -4,8 +4,8 @@ from multiprocessing import get_context
 import numpy as np
 import pytest
 
-from mmseg_anomaly.datasets.outliers import index_cache
-from mmseg_anomaly.datasets.outliers.index_cache import cached_array_file
+from mmseg_anomaly.datasets.outliers import array_file
+from mmseg_anomaly.datasets.outliers.array_file import cached_array_file
 
 
 def write_noting(folder):
@@ -43,7 +43,7 @@ def refuse_to_write(**kwargs):
 
 def test_finished_file__needs_no_right_to_write(tmp_path, monkeypatch):
     open_one(tmp_path)
-    monkeypatch.setattr(index_cache.tempfile, 'TemporaryFile',
+    monkeypatch.setattr(array_file.tempfile, 'TemporaryFile',
                         refuse_to_write)
     (tmp_path / 'cache' / 'x.index.lock').unlink()
     next(tmp_path.glob('written-*')).unlink()
@@ -61,11 +61,11 @@ def test_folder_that_cannot_be_written__is_named_with_the_remedy(tmp_path):
 
 def test_default_folder__follows_the_environment(monkeypatch):
     monkeypatch.setenv('XDG_CACHE_HOME', '/somewhere')
-    assert str(index_cache.default_cache_dir()) == '/somewhere/mmseg_anomaly'
+    assert str(array_file.default_cache_dir()) == '/somewhere/mmseg_anomaly'
     monkeypatch.delenv('XDG_CACHE_HOME')
     monkeypatch.setenv('HOME', '/home/me')
     assert str(
-        index_cache.default_cache_dir()) == '/home/me/.cache/mmseg_anomaly'
+        array_file.default_cache_dir()) == '/home/me/.cache/mmseg_anomaly'
 
 
 def test_failing_scan__leaves_no_file(tmp_path):
