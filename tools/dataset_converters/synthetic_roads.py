@@ -6,10 +6,7 @@ import argparse
 
 import cv2
 
-from mmseg_anomaly.datasets.synthetic_roads.writer import (
-    WorldSize,
-    write_world,
-)
+from road_world.writer import WorldSize, write_world
 
 
 def parse_args() -> argparse.Namespace:

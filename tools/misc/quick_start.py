@@ -7,6 +7,7 @@ import argparse
 import json
 import logging
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -19,11 +20,12 @@ from mmengine.config import Config  # noqa: E402
 from mmengine.logging import print_log  # noqa: E402
 from mmengine.runner import Runner  # noqa: E402
 
-from mmseg_anomaly.datasets.synthetic_roads.writer import (  # noqa: E402
-    WorldSize,
-    write_world,
-)
 from mmseg_anomaly.engine import command_line  # noqa: E402
+
+# next to the tool that writes the same world
+sys.path.insert(0, str(Path(__file__).parents[1] / 'dataset_converters'))
+
+from road_world.writer import WorldSize, write_world  # noqa: E402
 
 CONFIG = (
     Path(__file__).parents[2] / 'configs/eomt_ext/eomt_tiny_demo_oe_eim.py')

@@ -8,10 +8,17 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from .canvas import smooth_noise
-
 Pattern = Callable[[np.ndarray, np.ndarray, float, np.random.Generator],
                    np.ndarray]
+
+
+def smooth_noise(image_hw: tuple[int, int], cell_px: float,
+                 generator: np.random.Generator) -> np.ndarray:
+    """Return (H, W) float32 noise in [-1, 1], blobs of about ``cell_px``."""
+    height, width = image_hw
+    grid_hw = (int(height / cell_px) + 2, int(width / cell_px) + 2)
+    grid = generator.uniform(-1, 1, grid_hw).astype(np.float32)
+    return cv2.resize(grid, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 def _stripes(u: np.ndarray, v: np.ndarray, count: float,

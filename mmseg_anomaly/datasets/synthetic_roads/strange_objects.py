@@ -8,8 +8,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from .canvas import ellipse_polygon, smooth_noise
-from .patterns import paint_pattern, vivid_colors
+from .patterns import paint_pattern, smooth_noise, vivid_colors
 
 Polygons = list[np.ndarray]
 
@@ -171,3 +170,12 @@ def _paint_background(size_px: int,
                       generator: np.random.Generator) -> np.ndarray:
     noise = smooth_noise((size_px, size_px), size_px / 4, generator)
     return vivid_colors(1, generator) + 30 * noise[..., None]
+
+
+def ellipse_polygon(center_xy: tuple[float, float],
+                    axes_xy: tuple[float, float],
+                    num_points: int = 20) -> np.ndarray:
+    """Return (num_points, 2) corners of an axis-parallel ellipse."""
+    angle = np.linspace(0, 2 * np.pi, num_points, endpoint=False)
+    circle = np.stack((np.cos(angle), np.sin(angle)), axis=1)
+    return np.asarray(center_xy) + circle * np.asarray(axes_xy)

@@ -10,7 +10,7 @@ from mmseg_anomaly.datasets.paste.road_placement import (
     first_row_of_size,
     size_at_row,
 )
-from mmseg_anomaly.datasets.synthetic_roads.scene import draw_scene
+from road_world.scene import draw_scene
 
 ROAD, SKY, PERSON = 0, 1, 2
 HORIZON = 30

@@ -4,14 +4,14 @@ import time
 import numpy as np
 import pytest
 
-from mmseg_anomaly.datasets.synthetic_roads import scene as scene_module
 from mmseg_anomaly.datasets.synthetic_roads.dataset import (
     CLASSES,
     PALETTE,
     ROAD,
     SKY,
 )
-from mmseg_anomaly.datasets.synthetic_roads.scene import (
+from road_world import scene as scene_module
+from road_world.scene import (
     _overlap,
     add_strange_objects,
     draw_scene,

@@ -6,9 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mmseg_anomaly.datasets.synthetic_roads.dataset import (
+    BUILDING,
+    ROAD,
+    SIDEWALK,
+    SKY,
+    VEGETATION,
+)
+from mmseg_anomaly.datasets.synthetic_roads.patterns import smooth_noise
+
 from .camera import Camera
-from .canvas import Canvas, smooth_noise
-from .dataset import BUILDING, ROAD, SIDEWALK, SKY, VEGETATION
+from .canvas import Canvas
 
 FAR_M = 400.0
 BRIGHT_LINES = np.array([[225, 230, 235], [90, 190, 225]], np.float32)

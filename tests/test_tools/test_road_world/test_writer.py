@@ -10,8 +10,8 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
 import mmseg_anomaly  # noqa: F401
-from mmseg_anomaly.datasets.synthetic_roads import writer
-from mmseg_anomaly.datasets.synthetic_roads.writer import (
+from road_world import writer
+from road_world.writer import (
     WorldSize,
     run_lengths,
     write_world,

@@ -5,9 +5,18 @@ the side facing the camera. Colours are BGR.
 """
 import numpy as np
 
+from mmseg_anomaly.datasets.synthetic_roads.dataset import (
+    CAR,
+    PERSON,
+    POLE,
+    VEGETATION,
+)
+from mmseg_anomaly.datasets.synthetic_roads.strange_objects import (
+    ellipse_polygon,
+)
+
 from .camera import Camera
-from .canvas import Canvas, ellipse_polygon
-from .dataset import CAR, PERSON, POLE, VEGETATION
+from .canvas import Canvas
 
 PAINTS = np.array([[60, 50, 190], [150, 90, 40], [225, 225, 225],
                    [40, 40, 42], [165, 165, 165], [70, 170, 205],

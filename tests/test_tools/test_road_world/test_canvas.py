@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from mmseg_anomaly.datasets.synthetic_roads.canvas import Canvas, smooth_noise
+from road_world.canvas import Canvas, smooth_noise
 
 SQUARE = np.array([(1, 1), (3, 1), (3, 2), (1, 2)])
 

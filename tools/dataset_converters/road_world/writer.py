@@ -20,8 +20,12 @@ import cv2
 import numpy as np
 from mmengine.logging import print_log
 
+from mmseg_anomaly.datasets.synthetic_roads.strange_objects import (
+    CATEGORIES,
+    draw_strange_object,
+)
+
 from .scene import add_strange_objects, draw_scene
-from .strange_objects import CATEGORIES, draw_strange_object
 
 MANIFEST = 'synthetic_roads.json'
 VERSION = 1  # raise it when the same parameters give other pixels

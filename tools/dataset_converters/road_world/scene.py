@@ -7,10 +7,15 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from mmseg_anomaly.datasets.synthetic_roads.patterns import smooth_noise
+from mmseg_anomaly.datasets.synthetic_roads.strange_objects import (
+    draw_strange_object,
+    ellipse_polygon,
+)
 from mmseg_anomaly.labels import OUTLIER_INDEX
 
 from .camera import Camera, draw_camera
-from .canvas import Canvas, ellipse_polygon, smooth_noise
+from .canvas import Canvas
 from .road_users import (
     cast_shadow,
     paint_car,
@@ -18,7 +23,6 @@ from .road_users import (
     paint_pole,
     paint_tree,
 )
-from .strange_objects import draw_strange_object
 from .street import (
     Street,
     draw_street_shape,

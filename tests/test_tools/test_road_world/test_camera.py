@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from mmseg_anomaly.datasets.synthetic_roads.camera import Camera
+from road_world.camera import Camera
 
 CAMERA = Camera(focal_px=100, vanish_x=50, horizon_y=40, height_m=2)
 

@@ -6,14 +6,10 @@ polygons, N points.
 import cv2
 import numpy as np
 
-
-def smooth_noise(image_hw: tuple[int, int], cell_px: float,
-                 generator: np.random.Generator) -> np.ndarray:
-    """Return (H, W) float32 noise in [-1, 1], blobs of about ``cell_px``."""
-    height, width = image_hw
-    grid_hw = (int(height / cell_px) + 2, int(width / cell_px) + 2)
-    grid = generator.uniform(-1, 1, grid_hw).astype(np.float32)
-    return cv2.resize(grid, (width, height), interpolation=cv2.INTER_LINEAR)
+from mmseg_anomaly.datasets.synthetic_roads.patterns import smooth_noise
+from mmseg_anomaly.datasets.synthetic_roads.strange_objects import (
+    ellipse_polygon,
+)
 
 
 class Canvas:
@@ -102,12 +98,3 @@ class Canvas:
         mask = np.zeros((bottom - top, right - left), np.uint8)
         cv2.fillPoly(mask, list(corners - (left, top)), 1)
         return (slice(top, bottom), slice(left, right)), mask.astype(bool)
-
-
-def ellipse_polygon(center_xy: tuple[float, float],
-                    axes_xy: tuple[float, float],
-                    num_points: int = 20) -> np.ndarray:
-    """Return (num_points, 2) corners of an axis-parallel ellipse."""
-    angle = np.linspace(0, 2 * np.pi, num_points, endpoint=False)
-    circle = np.stack((np.cos(angle), np.sin(angle)), axis=1)
-    return np.asarray(center_xy) + circle * np.asarray(axes_xy)

@@ -1,0 +1,1 @@
+"""The renderer of the generated road world that the quick start learns."""
