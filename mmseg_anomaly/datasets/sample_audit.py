@@ -52,7 +52,7 @@ class SampleAudit:
 
 
 def audit_sample(info: dict, num_classes: int,
-                may_be_void: bool = False) -> SampleAudit:
+                 may_be_void: bool = False) -> SampleAudit:
     """Read an image and its raw label.
 
     Args:
