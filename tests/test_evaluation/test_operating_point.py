@@ -182,3 +182,16 @@ def test_read_threshold__refuses_other_files(tmp_path, content):
     path.write_text(content)
     with pytest.raises(ValueError, match='is not a threshold file'):
         read_threshold(path)
+
+
+def test_read_threshold__converts_the_rule_of_an_older_file(files):
+    checkpoint, path = files
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(dict(content, rule='score >= threshold')))
+    threshold = read_threshold(path, checkpoint)['threshold']
+    assert threshold < -.5
+    assert np.nextafter(np.float32(threshold), np.float32(1)) == -.5
+    path.write_text(json.dumps(dict(content, rule='score < threshold')))
+    with pytest.raises(ValueError, match=r"a\.threshold\.json states the rule "
+                       "'score < threshold', which is unknown"):
+        read_threshold(path)

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from mmengine.dataset import DefaultSampler
@@ -81,7 +83,23 @@ def test_evaluate__names_values_by_the_prefix_and_forgets_the_images():
     assert evaluate(metric, samples[:1]) == {'other/images': 1}
 
 
+def _noisy_squares(count):
+    """Objects that no threshold tells from the rest: each process alone
+    would choose another one."""
+    samples = []
+    for index in range(count):
+        sample = square_sample(index)
+        noise = cv2.blur(np.random.default_rng(index).random((40, 60)),
+                         (7, 7))
+        labels = sample.gt_sem_seg.data[0].numpy()
+        samples.append(make_sample(None, labels, f'{index}.png',
+                                   rba=(labels == 254) * .1 + noise,
+                                   msp=(labels == 254) * .05 + noise))
+    return samples
+
+
 SETTINGS = (
+    (ComponentMetric, _noisy_squares, dict(track='obstacle')),
     (AnomalyMetric, random_samples, dict()),
     (AnomalyMetric, random_samples, dict(collect_device='gpu')),
     (AnomalyMetric, random_samples, dict(collect_dir='parts')),

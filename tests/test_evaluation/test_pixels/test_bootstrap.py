@@ -113,3 +113,15 @@ def test_intervals__are_undefined_for_one_image_or_kind(count, label):
 def test_bootstrap__rejects_what_is_out_of_range(options):
     with pytest.raises(ValueError, match='needs replicates >= 1, 0 < level'):
         Bootstrap(**options)
+
+
+def test_intervals__move_by_what_merging_did_to_the_set():
+    """The limits are those of merged scores, moved to the exact value."""
+    images = ImageCounts()
+    for number, (scores, labels) in enumerate(_images('normal', 6)):
+        images.store(f'{number}.png', count_image(scores, labels))
+    options = Bootstrap(replicates=50)
+    plain = bootstrap_intervals(images, dict.fromkeys(NAMES, 50.), options)
+    moved = bootstrap_intervals(images, dict.fromkeys(NAMES, 51.), options)
+    for name in ('AuPRC', 'AUROC'):  # FPR95 is cut off at 0
+        assert np.subtract(moved[name], plain[name]) == pytest.approx([1, 1])
