@@ -9,6 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
 from mmseg.visualization import SegLocalVisualizer
 from PIL import Image
 
@@ -209,3 +213,75 @@ def read_metrics() -> Callable[[Path], dict[str, float]]:
                 if 'time' not in key}
 
     return read
+
+
+ALL_SCORERS = ['msp', 'softmax_msp', 'max_logit', 'entropy', 'sum_entropy',
+               'energy', 'rba', 'eam']
+
+CHECKED_CONFIG = """
+_base_ = ['tiny_eomt.py']
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='ResizeToWindow', window_size=(16, 16)),
+    dict(type='LoadCheckedAnnotations', num_classes=3),
+    dict(type='PackSegInputs')]
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+"""
+
+
+def write_benchmark(folder: Path, count: int, seed: int) -> None:
+    """Write images and masks in the layout of 'Validation_Dataset'."""
+    rng = np.random.default_rng(seed)
+    for kind in ('images', 'labels_masks'):
+        (folder / kind).mkdir(parents=True)
+    for index in range(count):
+        label = np.zeros((16, 24), np.uint8)
+        label[:11, 1 + index % 8:18] = 1  # at least 110 pixels
+        label[14:] = 255
+        image = rng.integers(0, 255, (16, 24, 3), dtype=np.uint8)
+        image[label == 1] //= 3
+        Image.fromarray(image).save(folder / f'images/{index}.png')
+        Image.fromarray(label).save(folder / f'labels_masks/{index}.png')
+
+
+@pytest.fixture
+def data_root(tmp_path: Path) -> Path:
+    """Two complete benchmarks of tiny images."""
+    root = tmp_path / 'benchmarks'
+    write_benchmark(root / 'RoadAnomaly21', 10, seed=1)
+    write_benchmark(root / 'RoadObsticle21', 30, seed=2)
+    return root
+
+
+@pytest.fixture
+def config(tiny_eomt_config: Path) -> Path:
+    """The tiny EoMT with a pipeline that checks labels."""
+    path = tiny_eomt_config.with_name('checked.py')
+    path.write_text(CHECKED_CONFIG)
+    return path
+
+
+@pytest.fixture
+def checkpoint(config: Path) -> Path:
+    """Random weights, which rank pixels somehow."""
+    init_default_scope('mmseg')
+    torch.manual_seed(0)
+    model = MODELS.build(Config.fromfile(config).model)
+    path = config.with_name('random.pth')
+    torch.save(dict(state_dict=model.state_dict()), path)
+    return path
+
+
+def write_own_set(folder: Path, count: int) -> None:
+    """Write what make_static_benchmark.py would."""
+    write_benchmark(folder, count, seed=3)
+    (folder / 'labels_masks').rename(folder / 'annotations')
+    for path in (folder / 'annotations').iterdir():
+        label = np.asarray(Image.open(path))
+        stored = np.select([label == 0, label == 1], [253, 254], 255)
+        Image.fromarray(stored.astype(np.uint8)).save(path)
+    names = [f'{index}.png' for index in range(count)]
+    (folder / 'manifest.json').write_text(json.dumps(dict(
+        classes=['dark', 'bright', 'other'], palette=[[0, 0, 0]] * 3,
+        images=[dict(image=f'images/{name}', annotation=f'annotations/{name}')
+                for name in names])))

@@ -22,7 +22,7 @@ import numpy as np
 from .fast_counter import CellCounter
 from .float_keys import cell_keys, score_keys, sufficient_level
 
-IGNORE_LABEL = 255
+IGNORE_LABEL = 255  # labels.IGNORE_INDEX, whose module imports torch
 MAX_DISTINCT = 5 << 17
 
 _SLACK = 1 << 16  # cells above the limit before it is enforced

@@ -13,6 +13,7 @@ from mmseg_anomaly.evaluation.pixels.score_histogram import (
     ScoreCounts,
     ScoreHistogram,
 )
+from mmseg_anomaly.labels import IGNORE_INDEX
 
 
 def _histogram(scores, labels, num_parts=1, **kwargs):
@@ -251,3 +252,7 @@ def test_memory__stays_below_64_megabytes(wide):
     tracemalloc.stop()
     assert counts.level > 0
     assert max(peak_counting, peak_ranking) < 64e6
+
+
+def test_void__is_that_of_the_label_convention():
+    assert score_histogram.IGNORE_LABEL == IGNORE_INDEX
