@@ -39,7 +39,7 @@ def main() -> None:
         bars = axes.bar(
             [index + (place - 1) * width for index in range(len(RECIPES))],
             [values[recipe] for recipe in RECIPES], width, label=name)
-        axes.bar_label(bars, fmt='%.0f', fontsize=7)
+        axes.bar_label(bars, fmt='%.1f', fontsize=7)
     axes.set_xticks(range(len(RECIPES)), RECIPES.values(), fontsize=8)
     axes.set_ylabel('AuPRC of rba, %')
     axes.set_ylim(0, 112)

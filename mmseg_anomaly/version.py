@@ -1,2 +1,2 @@
-"""The version of mmseg_anomaly, read by setup.py without importing it."""
+"""The version of mmseg_anomaly, which a build reads without importing it."""
 __version__ = '0.1.0'

@@ -1,4 +1,4 @@
-"""What tools/train.py and tools/test.py have in common."""
+"""The command line that tools/train.py and tools/test.py share."""
 import logging
 import os
 from argparse import ArgumentParser, Namespace

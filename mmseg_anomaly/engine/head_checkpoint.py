@@ -36,7 +36,7 @@ def base_of(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The model that a pixel head judges, named as a plain EoMT.
 
     Args:
-        state_dict: Of a model with a pixel head, or of a plain EoMT.
+        state_dict: Values of a model with a pixel head, or a plain EoMT.
     """
     if not holds_head(state_dict):
         return dict(state_dict)
@@ -56,7 +56,7 @@ def extract_head(state_dict: Mapping[str, Tensor],
     """Take the trained head alone.
 
     Args:
-        state_dict: Of a model with a pixel head.
+        state_dict: Values of a model with a pixel head.
         base_name: What a person calls the model it was trained on.
 
     Returns:
@@ -135,7 +135,7 @@ def attach_head(state_dict: Mapping[str, Tensor], head: Mapping[str, Any],
     """Put a head back onto the model it was trained on.
 
     Args:
-        state_dict: Of a plain EoMT.
+        state_dict: Values of a plain EoMT.
         head: What :func:`read_head` returned.
         names: What to call the two in an error.
 

@@ -71,7 +71,7 @@ def match_components(predicted: np.ndarray, label: np.ndarray,
     Args:
         predicted: (H, W) bool.
         label: (H, W) uint8 of 0 (in-distribution), 1 (anomaly), 255 (void).
-        min_sizes: Of the track, see ``TRACKS``.
+        min_sizes: Least sizes of the track, see ``TRACKS``.
 
     Returns:
         The matches.

@@ -57,7 +57,7 @@ def choose_threshold(counts: ScoreCounts,
     flagged as a whole.
 
     Args:
-        counts: Of every valid pixel; for ``fpr`` anomalies may be missing.
+        counts: Every valid pixel; for ``fpr`` anomalies may be missing.
         fpr: Target in [0, 1].
         tpr: Target in (0, 1].
 

@@ -65,8 +65,8 @@ def write_summary(path: str | Path, summary: SetSummary,
     """Write the JSON object that the module describes.
 
     Args:
-        path: Of the file; its folder is made.
-        summary: Of the set.
+        path: Where to write; the folder is made.
+        summary: What was measured of the set.
         reports: For each scorer its name ('' for an unnamed one) and what
             was measured; may be empty.
     """

@@ -1,4 +1,4 @@
-"""Another set of classes.
+"""Change the classes of an EoMT.
 
 Shape letters: K classes, D channels.
 """
@@ -82,7 +82,7 @@ def change_classes(weights: EoMTWeights, sources: Mapping[str, int | None],
     weights in the loss, if they are carried along; new ones are 1.
 
     Args:
-        weights: Of any EoMT.
+        weights: Any EoMT.
         sources: Index of the old class, None to start afresh, by new name.
         say: Told which classes were kept, which are new and which are gone.
         seed: For the new ones.

@@ -1,4 +1,4 @@
-"""What the command lines of the converters share."""
+"""The command line that the converters share."""
 import argparse
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ def adapt(weights: EoMTWeights, args: argparse.Namespace,
 
     Args:
         weights: What was read.
-        args: Of :func:`add_arguments`.
+        args: Parsed options of :func:`add_arguments`.
         about: What :func:`read_checkpoint` found beside the tensors.
 
     Returns:

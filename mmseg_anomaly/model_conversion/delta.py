@@ -1,4 +1,4 @@
-"""Differences that the original code publishes in place of a backbone.
+"""Add a backbone to the weight differences that the original code publishes.
 
 Its DINOv3 checkpoints hold, for the encoder, what training added to a file
 that only its owner may pass on; the heads are whole.

@@ -77,7 +77,7 @@ def from_ours(state_dict: StateDict,
     """Take the state dict of ``EoMTViT`` and ``EoMTDecodeHead`` apart.
 
     Args:
-        state_dict: Of a segmentor.
+        state_dict: Values of a segmentor by name.
         carried: What another layout held beside it.
         source: What to call it in an error.
 
@@ -135,7 +135,7 @@ def check_complete(weights: EoMTWeights, source: str,
     """Compare the names with those that such an EoMT has.
 
     Args:
-        weights: Of any EoMT.
+        weights: Any EoMT.
         source: What to call it in an error.
         ignore: Regular expressions, matched from the start of a name. Such
             names may be missing; where they are left over they are dropped.

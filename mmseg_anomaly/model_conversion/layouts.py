@@ -1,4 +1,4 @@
-"""Which layout of an EoMT the names of a checkpoint are of."""
+"""Detect the layout of an EoMT checkpoint by its names."""
 import re
 from collections.abc import Mapping
 from typing import NamedTuple

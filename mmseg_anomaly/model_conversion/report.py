@@ -1,4 +1,4 @@
-"""What a conversion says aloud."""
+"""Logging of a conversion."""
 from collections.abc import Callable
 
 from mmengine.logging import print_log

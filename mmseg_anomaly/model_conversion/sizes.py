@@ -1,4 +1,4 @@
-"""Another resolution and another patch size.
+"""Resample an EoMT to another resolution or patch size.
 
 Shape letters: N patches, P prefix tokens.
 """
@@ -55,7 +55,7 @@ def change_sizes(weights: EoMTWeights, say: Say, *,
     """Fit an EoMT to another resolution or patch size.
 
     Args:
-        weights: Of any EoMT.
+        weights: Any EoMT.
         say: Told what was changed.
         img_size: New (height, width) in pixels, None to keep it. Rotary
             positions hold none.

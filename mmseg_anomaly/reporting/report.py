@@ -24,7 +24,7 @@ class Report:
 
     Attributes:
         model: ``config``, ``checkpoint``, ``checkpoint_sha256`` and so on.
-        versions: Of the libraries.
+        versions: Library -> version.
         formulas: Scorer -> what it computes.
         titles: Dataset -> its name in tables.
         runs: One for each dataset, in the order of the tables.

@@ -1,4 +1,4 @@
-"""What is left of the run of one dataset, so that it need not run again."""
+"""Store and reload the results of one dataset."""
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -38,7 +38,7 @@ class AnomalyLocalVisualizer(SegLocalVisualizer):
     outlined in red; with a threshold, what is called an anomaly is outlined
     in white, on the image as well.
 
-    In distributed runs every rank writes its pictures to disk; the other
+    In distributed runs every process writes its pictures to disk; the other
     backends are the master's, so TensorBoard shows the master's share.
 
     Example::
@@ -110,7 +110,7 @@ class AnomalyLocalVisualizer(SegLocalVisualizer):
 
     @property
     def dataset_meta(self) -> dict:
-        """Class names and palette, which MMEngine keeps from most ranks."""
+        """Class names and palette; MMEngine gives them to one process."""
         return self._dataset_meta
 
     @dataset_meta.setter
@@ -118,7 +118,7 @@ class AnomalyLocalVisualizer(SegLocalVisualizer):
         self._dataset_meta = dataset_meta
 
     def add_image(self, name: str, image: np.ndarray, step: int = 0) -> None:
-        """Write a picture to the backends that are this rank's.
+        """Write a picture to the backends that are this process's.
 
         Args:
             name: Identifier of the picture.

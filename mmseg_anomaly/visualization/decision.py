@@ -1,4 +1,4 @@
-"""Which pixels a picture shows as called an anomaly."""
+"""Which pixels a picture shows as flagged."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -76,7 +76,7 @@ def rank_pixels(counts: ScoreCounts) -> RankingMetrics:
     Integers until here, float64 from here on.
 
     Args:
-        counts: Of every valid pixel of the set.
+        counts: Every valid pixel of the set.
 
     Returns:
         The metrics, as Python numbers.
@@ -217,7 +217,7 @@ def ranking_curves(counts: ScoreCounts,
     """Compute the curves of a set of pixels.
 
     Args:
-        counts: Of every valid pixel of the set.
+        counts: Every valid pixel of the set.
         num_points: See :func:`thin_curves`.
 
     Returns:

@@ -158,7 +158,7 @@ def merge_counts(parts: list[ScoreCounts], max_distinct: int) -> ScoreCounts:
     """Add counts up, at the smallest level that suffices.
 
     Args:
-        parts: Of any level, with keys in any order and repeated; the list
+        parts: Any levels, keys in any order and repeated; the list
             is emptied, to free them early.
         max_distinct: Most cells, unless the level is 15.
 

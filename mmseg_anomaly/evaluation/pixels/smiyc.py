@@ -100,7 +100,7 @@ class SmiycPixels:
         """Count an image.
 
         Args:
-            name: Of the image.
+            name: Image name; frames are ranked in the order of names.
             scores: Any shape, float32.
             labels: The same shape, 0, 1 or 255 (void).
 
