@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from ..models.eomt.query_masks import num_upscale_blocks
+from ..models.eomt.masks import num_upscale_blocks
 from .layouts import OURS, unwrap
 
 StateDict = dict[str, Tensor]

@@ -7,7 +7,7 @@ import math
 import torch
 from timm.layers import resample_abs_pos_embed, resample_patch_embed
 
-from ..models.eomt.query_masks import make_upscaling, num_upscale_blocks
+from ..models.eomt.masks import make_upscaling, num_upscale_blocks
 from .eomt_weights import PATCH, EoMTWeights
 from .report import Say
 

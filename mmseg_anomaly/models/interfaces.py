@@ -31,7 +31,7 @@ class _PredictsEvidence(Protocol):
 
 @runtime_checkable
 class EvidenceHead(_PredictsEvidence, Protocol):
-    """A decode head that says about each pixel what scorers can use.
+    """A decode head that gives evidence about each pixel to scorers.
 
     Attributes:
         is_mask_classifier: Whether ``seg_logits`` are scores S >= 0 of a
@@ -96,7 +96,7 @@ class LabelReader(Protocol):
 
 
 def reads_reserved_labels(head: nn.Module) -> bool:
-    """Whether a head wants labels as stored; False unless it says so."""
+    """Whether a head wants labels as stored; False by default."""
     return isinstance(head, LabelReader) and head.reads_reserved_labels
 
 
@@ -121,6 +121,20 @@ class ClassHead(Protocol):
 
 class LinearClassHead(nn.Linear, ClassHead):
     """A linear layer that adds nothing to evidence or criterion."""
+
+
+def as_class_head(module: nn.Module) -> ClassHead:
+    """Return a module that is a class head.
+
+    Raises:
+        TypeError: If it lacks a part of the contract.
+    """
+    if not isinstance(module, ClassHead):
+        raise TypeError(
+            f'`class_head` {type(module).__name__} must be a ClassHead; '
+            'inherit from mmseg_anomaly.models.interfaces.ClassHead, whose '
+            'defaults are those of a linear layer')
+    return module
 
 
 class OutlierCriterion(Protocol):
@@ -149,7 +163,7 @@ class ScoreEnlarger(Protocol):
 
 
 def enlarges_scores(loss: nn.Module) -> bool:
-    """Whether a loss takes small logits; False unless it says so."""
+    """Whether a loss takes small logits; False by default."""
     return isinstance(loss, ScoreEnlarger) and loss.enlarges_scores
 
 

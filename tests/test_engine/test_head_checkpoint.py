@@ -15,8 +15,10 @@ from mmseg_anomaly.engine.head_checkpoint import (
     read_head,
     write_head,
 )
-from mmseg_anomaly.models.decode_heads.pixel_mlp import PixelMLP
-from mmseg_anomaly.models.decode_heads.pixel_statistics import NUM_STATISTICS
+from mmseg_anomaly.models.decode_heads.pixel_mlp import (
+    NUM_STATISTICS,
+    PixelMLP,
+)
 
 NAMES = ('base.pth', 'head.safetensors')
 

@@ -1,4 +1,4 @@
-"""The part of an EoMT that runs before its queries join.
+"""EoMTViT: the blocks of an EoMT that run before its queries join.
 
 Shape letters: B images, D channels, H W pixels, h w patches, P prefix tokens
 (class and register tokens), N tokens.
@@ -33,9 +33,9 @@ class EoMTViT(BaseModule):
 
     Config::
 
-        backbone=dict(
-            type='EoMTViT', arch='vit_base_patch14_reg4_dinov2',
-            img_size=(640, 640), num_joint_blocks=3, pretrained=True)
+        vit=dict(arch='vit_base_patch14_reg4_dinov2',
+                 img_size=(640, 640), num_joint_blocks=3, pretrained=True),
+        backbone=dict(type='EoMTViT')
 
     Args:
         arch: Name of a timm ViT (DINOv2 or DINOv3), or a dict of arguments
@@ -127,7 +127,7 @@ class EoMTViT(BaseModule):
             (B, P, D).
 
         Raises:
-            ValueError: If H or W is no multiple of the patch size.
+            ValueError: If H or W is not a multiple of the patch size.
         """
         self._check_size(inputs)
         patches = self.patch_embed(inputs)  # (B, h, w, D)
@@ -150,7 +150,7 @@ class EoMTViT(BaseModule):
         Args:
             param_name: Name of the parameter, as in ``named_parameters()``
                 of the model.
-            prefix: What precedes this module's own names.
+            prefix: Prefix of this module's own names.
 
         Returns:
             ``(layer, num_layers)``; embeddings count as layer 0.

@@ -1,4 +1,4 @@
-"""The part of an EoMT in which queries and patches share the blocks.
+"""EoMTDecodeHead: the blocks that queries and patches share.
 
 Shape letters: B images, Q queries, K classes, D channels, P prefix tokens,
 N tokens in all, h w patches, H W pixels, L joint blocks.
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ...labels import split_outliers
 from ..eomt.joint_blocks import JointBlocks
-from ..eomt.query_masks import (
+from ..eomt.masks import (
     make_mask_head,
     make_upscaling,
     multiply_masks,
@@ -20,8 +20,8 @@ from ..eomt.query_masks import (
     query_attention_mask,
 )
 from ..eomt.vit import Arch, run_block
-from ..interfaces import ClassHead, LinearClassHead
-from ..losses.checks import check_loss_names
+from ..interfaces import LinearClassHead, as_class_head
+from ..losses.argument_checks import check_loss_names
 from ..scoring.evidence import (
     EAM,
     NO_OBJECT,
@@ -44,14 +44,16 @@ class EoMTDecodeHead(JointBlocks):
 
     Config::
 
+        vit=dict(arch='vit_base_patch14_reg4_dinov2',
+                 img_size=(640, 640), num_joint_blocks=3),
         decode_head=dict(
-            type='EoMTDecodeHead', arch='vit_base_patch14_reg4_dinov2',
-            img_size=(640, 640), num_joint_blocks=3, num_classes=19,
+            type='EoMTDecodeHead', num_classes=19,
             query_losses=[
                 dict(type='EIMLoss', temperature=1.0, loss_weight=0.1)])
 
     Args:
-        arch: As in ``EoMTViT``, like the next three.
+        arch: As in ``EoMTViT``, like the next three and ``pretrained``;
+            ``vit`` of the segmentor hands them to both.
         img_size: (height, width) in pixels.
         patch_size: Side of a patch in pixels.
         num_joint_blocks: How many of the last blocks run here.
@@ -64,7 +66,7 @@ class EoMTDecodeHead(JointBlocks):
         criterion: Loss of masks and classes, called with all predictions.
         query_losses: Losses on the class logits (B, Q, K + 1) of every
             prediction, such as ``EIMLoss``.
-        pretrained: As in ``EoMTViT``; give both halves the same.
+        pretrained: As in ``EoMTViT``.
         drop_path_rate: Stochastic depth of the ViT's last block.
         with_cp: Recompute blocks in backward to save memory.
         init_cfg: As in every MMEngine module.
@@ -76,7 +78,7 @@ class EoMTDecodeHead(JointBlocks):
     Source: Kerssies et al., Your ViT is Secretly an Image Segmentation
     Model, CVPR 2025, section 3 (mask annealing: section 3.3); differs: where
     a mask probability lies strictly between 0 and 1, testing applies the
-    mask instead of drawing at random.
+    mask instead of sampling.
     """
 
     is_mask_classifier = True
@@ -111,7 +113,9 @@ class EoMTDecodeHead(JointBlocks):
         dim = self.embed_dim
         self.queries = nn.Embedding(num_queries, dim)
         sizes = dict(in_features=dim, out_features=num_classes + 1)
-        self.class_head = _build_class_head(class_head, sizes)
+        self.class_head = (
+            as_class_head(MODELS.build({**class_head, **sizes}))
+            if class_head else LinearClassHead(**sizes))
         self.evidence_names += self.class_head.evidence_names
         self.mask_head = make_mask_head(dim)
         self.upscale = make_upscaling(dim, patch_size)
@@ -144,7 +148,7 @@ class EoMTDecodeHead(JointBlocks):
 
     def predict_with_features(
             self, inputs: tuple[Tensor, Tensor]) -> tuple[Prediction, Tensor]:
-        """Predict once, and hand out what the masks were made from.
+        """Predict once, and return the features of the masks as well.
 
         Args:
             inputs: As in :meth:`forward`.
@@ -200,7 +204,7 @@ class EoMTDecodeHead(JointBlocks):
             self, inputs: tuple[Tensor, Tensor],
             batch_data_samples: list[SegDataSample],
             train_cfg: dict | None) -> tuple[dict[str, Tensor], Tensor]:
-        """Losses as in :meth:`loss`, and what outlier losses look at.
+        """Losses as in :meth:`loss`, and the logits that outlier losses read.
 
         Returns:
             The losses, and ``seg_logits`` (B, K, h', w') of the last
@@ -244,11 +248,12 @@ class EoMTDecodeHead(JointBlocks):
             ``no_object`` (B, 1, H, W), see :func:`semantic_evidence`, and
             what the class head adds.
         """
-        return self.evidence_of(self(inputs)[-1], inputs)
+        return self.evidence_from_prediction(self(inputs)[-1], inputs)
 
-    def evidence_of(self, prediction: Prediction,
-                    inputs: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
-        """Evidence as in :meth:`predict_evidence`, of a prediction made."""
+    def evidence_from_prediction(
+            self, prediction: Prediction,
+            inputs: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+        """Evidence as in :meth:`predict_evidence`, without predicting."""
         return semantic_evidence(
             prediction, self.input_size(inputs),
             self.class_head.query_evidence(prediction.class_logits))
@@ -280,20 +285,8 @@ class EoMTDecodeHead(JointBlocks):
         """(B, 1, N, N) bool, True where a row may attend; None: anywhere."""
         if prob == 0:
             return None
-        opened = None
+        unmasked = None
         if self.training:
-            opened = torch.rand(
+            unmasked = torch.rand(
                 mask_logits.shape[:2], device=mask_logits.device) >= prob
-        return query_attention_mask(mask_logits, grid, num_tokens, opened)
-
-
-def _build_class_head(cfg: dict | None, sizes: dict) -> nn.Module:
-    if cfg is None:
-        return LinearClassHead(**sizes)
-    head = MODELS.build({**cfg, **sizes})
-    if not isinstance(head, ClassHead):
-        raise TypeError(
-            f'`class_head` {type(head).__name__} must be a ClassHead; inherit '
-            'from mmseg_anomaly.models.interfaces.ClassHead, whose defaults '
-            'are those of a linear layer')
-    return head
+        return query_attention_mask(mask_logits, grid, num_tokens, unmasked)

@@ -1,4 +1,4 @@
-"""A learned decision, pixel by pixel, on top of a frozen EoMT.
+"""A head that learns, on a frozen EoMT, which pixels are anomalous.
 
 Shape letters: B images, K classes, Q queries, D channels, P prefix tokens,
 h w patches, H W pixels, L the logit of an anomaly.
@@ -6,14 +6,14 @@ h w patches, H W pixels, L the logit of an anomaly.
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
-from ...labels import split_outliers
+from ...labels import IGNORE_INDEX, split_outliers
 from ..eomt.vit import freeze
-from ..losses.anomaly_bce import anomaly_bce
 from ..scoring.evidence import (
     PIXEL_HEAD,
     SEG_LOGITS,
@@ -21,15 +21,39 @@ from ..scoring.evidence import (
     semantic_evidence,
 )
 from .eomt_decode_head import EoMTDecodeHead
-from .pixel_mlp import PixelMLP
-from .pixel_statistics import NUM_STATISTICS, pixel_statistics
+from .pixel_mlp import NUM_STATISTICS, PixelMLP, pixel_statistics
 
-_BASE = 'semantic_head.'
+_SEMANTIC_HEAD = 'semantic_head.'
+
+
+def anomaly_bce(logits: Tensor, anomaly_label: Tensor,
+                pos_weight: float) -> Tensor:
+    """Average the cross-entropy over the pixels that are not void.
+
+    With y = 1 on anomalies and p = sigmoid(L) a pixel costs
+    ``-pos_weight * y * log p - (1 - y) * log(1 - p)``. Void pixels count
+    neither in the sum nor in the number of pixels.
+
+    Args:
+        logits: (B, 1, H, W) of any floating dtype.
+        anomaly_label: (B, H, W) of 0, 1 and 255.
+        pos_weight: > 0, how much more an anomalous pixel counts.
+
+    Returns:
+        A float32 scalar; 0, with zero gradients, if every pixel is void.
+    """
+    valid = anomaly_label != IGNORE_INDEX
+    target = (valid & (anomaly_label > 0)).float()  # (B, H, W)
+    with torch.autocast(logits.device.type, enabled=False):
+        costs = F.binary_cross_entropy_with_logits(
+            logits[:, 0].float(), target, reduction='none',
+            pos_weight=target.new_tensor(pos_weight))
+        return (costs * valid).sum() / valid.sum().clamp(min=1)
 
 
 @MODELS.register_module()
 class PixelAnomalyHead(BaseModule):
-    """Normal or anomaly, from what a frozen EoMT says and sees at a pixel.
+    """Decide for each pixel, from the scores and features of a frozen EoMT.
 
     A small network reads four statistics of the class scores S (see
     :func:`pixel_statistics`) and the patch tokens after the last block and
@@ -68,7 +92,7 @@ class PixelAnomalyHead(BaseModule):
         ValueError: If ``pos_weight`` is not positive or the widths do not
             fit each other; in training, if the backbone is not frozen.
         RuntimeError: In training, if no trained EoMT was loaded; in testing,
-            if only a plain one was.
+            if the checkpoint holds a plain one only.
 
     Source: the anomaly head of DaddaRev's EoMT project (statistics, features
     of the last normed patch grid, loss); differs: widths, dropout, and void
@@ -110,10 +134,10 @@ class PixelAnomalyHead(BaseModule):
             dropout=dropout,
             feature_proj=feature_proj,
             with_cp=with_cp)
-        self._has_base = False
-        self._awaits_training = False
+        self._semantic_head_is_loaded = False
+        self._mlp_is_untrained = False
         self.register_load_state_dict_pre_hook(_adopt_plain_eomt)
-        self.register_load_state_dict_post_hook(_note_base)
+        self.register_load_state_dict_post_hook(_note_loaded_head)
 
     def train(self, mode: bool = True) -> 'PixelAnomalyHead':
         """Set the training mode; the semantic head stays in eval mode."""
@@ -131,10 +155,11 @@ class PixelAnomalyHead(BaseModule):
         Returns:
             L (B, 1, H, W), larger is more anomalous.
         """
-        return self.mlp(*self.observe(inputs))
+        return self.mlp(*self.pixel_inputs(inputs))
 
     @torch.no_grad()
-    def observe(self, inputs: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    def pixel_inputs(
+            self, inputs: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """Collect what the small network reads.
 
         Args:
@@ -167,7 +192,7 @@ class PixelAnomalyHead(BaseModule):
             ``loss_pixel``.
         """
         self._check_training(inputs)
-        self._awaits_training = False
+        self._mlp_is_untrained = False
         return self.loss_by_feat(self(inputs), batch_data_samples)
 
     def loss_by_feat(
@@ -186,17 +211,18 @@ class PixelAnomalyHead(BaseModule):
         """Evidence per pixel of the input, before any stitching.
 
         Returns:
-            What the semantic head offers, unchanged, and ``pixel_head``
+            The evidence of the semantic head, unchanged, and ``pixel_head``
             (B, 2, H, W), the pair (0, L).
         """
-        if self._awaits_training:
+        if self._mlp_is_untrained:
             raise RuntimeError(
                 'PixelAnomalyHead was given the checkpoint of a plain EoMT, '
                 'which holds no pixel head: train one on it by `load_from`, '
                 'or test a checkpoint of that training')
         prediction, patch_map = self.semantic_head.predict_with_features(
             inputs)
-        evidence = self.semantic_head.evidence_of(prediction, inputs)
+        evidence = self.semantic_head.evidence_from_prediction(
+            prediction, inputs)
         statistics = pixel_statistics(evidence[SEG_LOGITS])
         logits = self.mlp(statistics, patch_map).float()
         pair = torch.cat([torch.zeros_like(logits), logits], dim=1)
@@ -213,7 +239,7 @@ class PixelAnomalyHead(BaseModule):
             raise ValueError('PixelAnomalyHead trains on a frozen model, the '
                              'backbone is learning: set '
                              '`backbone.frozen=True`')
-        if not self._has_base:
+        if not self._semantic_head_is_loaded:
             raise RuntimeError(
                 'PixelAnomalyHead needs a trained EoMT to learn on, and none '
                 'was loaded: train its config without "_pixel-head" first '
@@ -238,17 +264,17 @@ def _adopt_plain_eomt(head: PixelAnomalyHead, state_dict: dict[str, Tensor],
     own = [key for key in state_dict if key.startswith(prefix)]
     parts = tuple(prefix + name for name, _ in head.named_children())
     if not own or any(key.startswith(parts) for key in own):
-        head._awaits_training = False
+        head._mlp_is_untrained = False
         return
     for key in own:
-        renamed = prefix + _BASE + key.removeprefix(prefix)
+        renamed = prefix + _SEMANTIC_HEAD + key.removeprefix(prefix)
         state_dict[renamed] = state_dict.pop(key)
     for key, value in head.mlp.state_dict(prefix=prefix + 'mlp.').items():
         state_dict[key] = value
-    head._awaits_training = True
+    head._mlp_is_untrained = True
 
 
-def _note_base(head: PixelAnomalyHead, incompatible: Any) -> None:
+def _note_loaded_head(head: PixelAnomalyHead, incompatible: Any) -> None:
     """Note whether every value of the semantic head was loaded."""
-    head._has_base = not any(
-        f'.{_BASE}' in f'.{key}' for key in incompatible.missing_keys)
+    head._semantic_head_is_loaded = not any(
+        f'.{_SEMANTIC_HEAD}' in f'.{key}' for key in incompatible.missing_keys)

@@ -1,7 +1,7 @@
-"""A small network for every pixel, whose widest input lives on patches.
+"""A small network that judges pixels, and the statistics it reads.
 
-Shape letters: B images, D channels of a patch, C channels a pixel gets of
-it, S statistics, H W pixels, h w patches, r rows of a tile.
+Shape letters: B images, K classes, D channels of a patch, C channels a pixel
+gets of it, S statistics, H W pixels, h w patches, r rows of a tile.
 """
 import torch
 import torch.nn.functional as F
@@ -12,6 +12,35 @@ from torch.utils.checkpoint import checkpoint
 # rather needs few, large launches.
 TILE_PIXELS_CPU = 1280
 TILE_PIXELS = 2**18
+
+NUM_STATISTICS = 4
+MIN_SCORE = 1e-7
+
+
+def pixel_statistics(seg_logits: Tensor) -> Tensor:
+    """Sum up the scores of a mask classifier pixel by pixel.
+
+    The channels are ``max_c S_c``; ``-sum_c S_c log S_c`` with S clamped
+    below at 1e-7 and not normalised, which is below 0 where scores exceed 1;
+    ``sum_c S_c``, in the place of an energy; and ``1 - max_c S_c``. The last
+    repeats the first up to sign and offset, which the bias of a linear layer
+    makes up for, so it adds nothing. It stays because the model we follow
+    has it, and because two weights in the place of one let the layer move
+    twice as fast along that direction at the same learning rate.
+
+    Args:
+        seg_logits: (B, K, H, W) scores S >= 0 of any floating dtype.
+
+    Returns:
+        (B, 4, H, W) float32: half precision has no 1e-7 to clamp at.
+    """
+    with torch.autocast(seg_logits.device.type, enabled=False):
+        scores = seg_logits.float()
+        largest = scores.amax(dim=1)  # (B, H, W)
+        total = scores.sum(dim=1)
+        clamped = scores.clamp(min=MIN_SCORE)
+        entropy = -(clamped * clamped.log()).sum(dim=1)
+        return torch.stack([largest, entropy, total, 1 - largest], dim=1)
 
 
 def interpolation_matrix(size_in: int, size_out: int, like: Tensor) -> Tensor:
@@ -103,7 +132,7 @@ class PixelMLP(nn.Module):
         ])
 
     def _visual_half(self, patch_map: Tensor) -> Tensor:
-        """What patches add to the first layer, bias included.
+        """Contribution of patches to the first layer, bias included.
 
         Returns:
             (B, h, w, n), or (B, 1, 1, n) without features.

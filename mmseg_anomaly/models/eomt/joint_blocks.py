@@ -102,7 +102,7 @@ class JointBlocks(BaseModule):
         Args:
             param_name: Name of the parameter, as in ``named_parameters()``
                 of the model.
-            prefix: What precedes this module's own names.
+            prefix: Prefix of this module's own names.
 
         Returns:
             ``(layer, num_layers)``; all but the blocks count as the last.

@@ -1,7 +1,7 @@
 """Point sampling, mask targets and the matching of queries to targets.
 
 Shape letters: B images, L predictions (one per joint block and the last),
-Q queries, K classes, N targets of an image (columns of its cost matrix),
+Q queries, K classes, N targets of an image,
 M images of a call (with repetition), n matched pairs, P points, H and W rows
 and columns of targets, h and w of mask logits. Points are (x, y) in [0, 1]
 of the image, whatever the resolution of the map they are read from.
@@ -87,33 +87,33 @@ class MaskTargets(Protocol):
     """Target masks of a batch, readable at points.
 
     Attributes:
-        class_labels: (B, N) long, the class of each column.
-        columns: For each image the columns that hold a target, (N_b,) int64
-            on the host, so that the number of pairs is known without asking
-            the device.
+        class_labels: (B, N) long, the class of each target.
+        present: For each image which of the N targets it has, (N_b,) int64
+            on the host, so that the number of matches is known without
+            asking the device.
     """
 
     class_labels: Tensor
-    columns: list[np.ndarray]
+    present: list[np.ndarray]
 
     def sample(self, image: int, points: Tensor) -> Tensor:
-        """Read all columns of one image.
+        """Read all targets of one image.
 
         Args:
-            image: Which one.
+            image: Its index.
             points: (P, 2).
 
         Returns:
             (P, N) float32 soft labels in [0, 1].
         """
 
-    def sample_pairs(self, images: Tensor, columns: Tensor,
+    def sample_matches(self, images: Tensor, targets: Tensor,
                      points: Tensor) -> Tensor:
-        """Read one column of one image for each row of points.
+        """Read one target of one image for each row of points.
 
         Args:
             images: (n,) long.
-            columns: (n,) long.
+            targets: (n,) long.
             points: (n, P, 2).
 
         Returns:
@@ -122,10 +122,10 @@ class MaskTargets(Protocol):
 
 
 class SemanticTargets:
-    """One mask for each class an image shows; column c is class c.
+    """One mask for each class an image shows; target c is class c.
 
     Everything that is no class (void, pasted outliers) belongs to no mask
-    and hence is background of every mask. Column K collects it and is never
+    and hence is background of every mask. Target K collects it and is never
     matched.
 
     Args:
@@ -146,7 +146,7 @@ class SemanticTargets:
             raise ValueError('a label map must hold class ids or reserved '
                              'ids >= `num_classes`, got a negative label; '
                              'map it to 255')
-        self.columns = [np.flatnonzero(row[1:-1]) for row in seen]
+        self.present = [np.flatnonzero(row[1:-1]) for row in seen]
         self.class_labels = torch.arange(
             num_classes + 1, device=label_maps.device).expand(num_images, -1)
         self.padded_labels = pad_labels(label_maps, num_classes)
@@ -158,41 +158,11 @@ class SemanticTargets:
         soft = weights.new_zeros(len(points), self.class_labels.shape[1])
         return soft.scatter_add_(1, labels[:, 0].T.long(), weights[:, 0].T)
 
-    def sample_pairs(self, images: Tensor, columns: Tensor,
+    def sample_matches(self, images: Tensor, targets: Tensor,
                      points: Tensor) -> Tensor:
         labels, weights = sample_corners(self.padded_labels, images, points)
-        columns = columns.to(labels.dtype)[:, None]
-        return (weights * (labels == columns)).sum(0)
-
-
-class InstanceTargets:
-    """Any masks, overlapping or not, with a class each.
-
-    Args:
-        masks: For each image (N_b, H, W), bool or numbers in [0, 1]; one
-            size for all images.
-        labels: For each image (N_b,) long, the class of each mask.
-    """
-
-    def __init__(self, masks: Sequence[Tensor],
-                 labels: Sequence[Tensor]) -> None:
-        counts = [len(label) for label in labels]
-        self.columns = [np.arange(count) for count in counts]
-        shape = (len(masks), max([1, *counts]))
-        self.masks = masks[0].new_zeros((*shape, *masks[0].shape[1:]),
-                                        dtype=torch.float32)
-        self.class_labels = labels[0].new_zeros(shape)
-        for image, count in enumerate(counts):
-            self.masks[image, :count] = masks[image].float()
-            self.class_labels[image, :count] = labels[image]
-
-    def sample(self, image: int, points: Tensor) -> Tensor:
-        return sample_points(self.masks[image:image + 1], points[None])[0].T
-
-    def sample_pairs(self, images: Tensor, columns: Tensor,
-                     points: Tensor) -> Tensor:
-        return sample_points(self.masks[images, columns][:, None],
-                             points)[:, 0]
+        targets = targets.to(labels.dtype)[:, None]
+        return (weights * (labels == targets)).sum(0)
 
 
 def select_uncertain_points(mask_logits: Tensor, candidates: Tensor,
@@ -252,19 +222,19 @@ def pairwise_costs(point_logits: Tensor, point_labels: Tensor,
 
 
 def assign(costs: np.ndarray,
-           columns: Sequence[np.ndarray]) -> list[np.ndarray]:
+           present: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Match queries to targets one to one at the lowest total cost.
 
     Args:
         costs: (B, Q, N).
-        columns: For each image the columns to match, (N_b,).
+        present: For each image the targets to match, (N_b,).
 
     Returns:
-        For each image (2, min(Q, N_b)) int64: query and column of each pair,
+        For each image (2, min(Q, N_b)) int64: query and target of each match,
         queries rising.
     """
     pairs = []
-    for cost, column in zip(costs, columns, strict=True):
-        rows, chosen = linear_sum_assignment(cost[:, column])
-        pairs.append(np.stack((rows, column[chosen])).astype(np.int64))
+    for cost, targets in zip(costs, present, strict=True):
+        queries, chosen = linear_sum_assignment(cost[:, targets])
+        pairs.append(np.stack((queries, targets[chosen])).astype(np.int64))
     return pairs

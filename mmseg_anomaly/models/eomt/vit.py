@@ -43,10 +43,10 @@ def build_vit(arch: Arch,
             have proportionally less.
 
     Returns:
-        A transformer whose parameters have shapes and no values.
+        A transformer whose parameters have shapes, but not yet values.
 
     Raises:
-        ValueError: If ``arch`` is no such ViT, or ``img_size`` is no
+        ValueError: If ``arch`` is not such a ViT, or ``img_size`` is not a
             multiple of ``patch_size``.
     """
     if any(side % patch_size for side in img_size):
@@ -80,7 +80,7 @@ class _NoValues(TorchFunctionMode):
     def __torch_function__(self, func: Callable, types: tuple, args: tuple,
                            kwargs: dict | None = None) -> object:
         if func in self.SKIPPED:
-            # functions of torch.nn.init are handed over by keyword
+            # functions of torch.nn.init get their tensor by keyword
             return args[0] if args else kwargs['tensor']
         return func(*args, **(kwargs or {}))
 
@@ -192,7 +192,7 @@ def run_block(block: Callable[..., Tensor], tokens: Tensor,
         tokens: (B, N, D).
         attn_mask: (B, 1, N, N) bool, True where a row may attend, or None.
         with_cp: Trade time for memory by activation checkpointing.
-        rope: What :class:`RotaryPositions` returns, for blocks that rotate.
+        rope: Output of :class:`RotaryPositions`, for blocks that rotate.
 
     Returns:
         (B, N, D).

@@ -17,7 +17,7 @@ StateDict = dict[str, Tensor]
 
 UNUSED = re.compile(r'mask_token$|rope_embed\.|local_cls_norm\.|'
                     r'blocks\.\d+\.attn\.qkv\.bias_mask$')
-"""Left over from pretraining, or computed anew."""
+"""Left over from pretraining, or computed from the settings."""
 
 _PREFIXES = ('backbone.', 'dinov2_with_registers.', 'dinov2.', 'dinov3_vit.',
              'module.', 'model.')

@@ -27,8 +27,8 @@ def load_vit_weights(
         pretrained: A ``.pth``, ``.bin`` or ``.safetensors`` file, or True to
             let timm download the weights of ``arch``.
         arch: As given to :func:`~mmseg_anomaly.models.eomt.vit.build_vit`.
-        vit: What the weights are for; only names and shapes are read.
-        dtype: Of the values, or None to keep that of the file (fp32 where
+        vit: The transformer to fit; only names and shapes are read.
+        dtype: Type of the values, or None for that of the file (fp32 where
             resampled) and to leave the values in the file, which must stay
             as it is until they are copied into a model.
 
@@ -84,8 +84,8 @@ def read_weights(path: str, mmap: bool = False) -> StateDict:
         Tensors by name.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If the file is no checkpoint of tensors.
+        FileNotFoundError: If the file is missing.
+        ValueError: If the file is not a checkpoint of tensors.
     """
     if not Path(path).expanduser().is_file():
         raise FileNotFoundError(f'`pretrained` file {path} does not exist; '
@@ -129,14 +129,14 @@ def resample(weights: StateDict, patch_size: tuple[int, int],
         weights: timm's names.
         patch_size: (height, width) of a patch in pixels.
         grid_size: (rows, columns) of patches.
-        num_prefix: How many positions are of no patch.
-        source: What to call the weights in an error.
+        num_prefix: How many positions belong to prefix tokens.
+        source: Name of the weights in an error.
 
     Returns:
         A new dict; what is changed is fp32.
 
     Raises:
-        ValueError: If the positions of the file form no square grid.
+        ValueError: If the positions of the file do not form a square grid.
 
     Source: timm, resample_patch_embed (Beyer et al., FlexiViT, CVPR 2023)
     and resample_abs_pos_embed (bicubic, antialiased).

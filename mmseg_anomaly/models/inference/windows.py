@@ -1,4 +1,4 @@
-"""Cut an image into windows and stitch what was computed on them.
+"""Cut an image into windows and stitch their results.
 
 Pure geometry: nothing here knows a network. Sizes, strides and origins are
 ``(rows, columns)``.
@@ -8,9 +8,11 @@ windows of an image, n windows of one call.
 """
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from mmseg.utils import OptConfigType
 from torch import Tensor
 
 WINDOW_WEIGHTS = ('uniform', 'hann')
@@ -173,11 +175,11 @@ def stitch_windows(inputs: Tensor,
                    stride_hw: Sequence[int] | None = None,
                    weight_kind: str = 'uniform',
                    batch_size: int = 4) -> dict[str, Tensor]:
-    """Run a function on the windows of images and stitch what it returns.
+    """Run a function on the windows of images and stitch its results.
 
     Where windows overlap a pixel is ``sum(weight * x) / sum(weight)``.
-    Windows larger than the images see zeros below and to the right, and
-    what they return there is cut off.
+    Windows larger than the images see zeros below and to the right; their
+    results there are cut off.
 
     Args:
         inputs: (B, 3, H, W).
@@ -226,3 +228,50 @@ def _cut(inputs: Tensor, places: Sequence[tuple[int, tuple[int, int]]],
     return torch.stack([
         inputs[i, :, y:y + height, x:x + width] for i, (y, x) in places
     ])  # (n, 3, h, w)
+
+
+@dataclass(frozen=True)
+class WindowSettings:
+    """``test_cfg`` of the segmentor, checked; the attributes are its keys."""
+
+    mode: str = 'whole'
+    crop_size: tuple[int, int] | None = None
+    stride: tuple[int, int] | None = None
+    window_weight: str = 'uniform'
+    window_batch_size: int = 4
+    scorer: str | dict | Sequence[str | dict] = 'max_logit'
+
+    def __post_init__(self) -> None:
+        if self.mode not in ('slide', 'whole'):
+            raise ValueError("`test_cfg.mode` must be 'slide' or 'whole', "
+                             f'got {self.mode!r}')
+        if self.mode == 'slide' and self.crop_size is None:
+            raise ValueError("`test_cfg.mode='slide'` needs a `crop_size` "
+                             '(rows, columns), got None')
+        if self.mode == 'slide' and self.stride is not None:
+            check_stride(self.crop_size, self.stride)
+        if self.window_weight not in WINDOW_WEIGHTS:
+            raise ValueError('`test_cfg.window_weight` must be one of '
+                             f'{WINDOW_WEIGHTS}, got {self.window_weight!r}')
+        if self.window_batch_size < 1:
+            raise ValueError('`test_cfg.window_batch_size` must be at least '
+                             f'1, got {self.window_batch_size}')
+
+    @classmethod
+    def from_cfg(cls, test_cfg: OptConfigType) -> 'WindowSettings':
+        """Read ``test_cfg``; an unknown key is an error."""
+        cfg = dict(test_cfg or {})
+        unknown = sorted(set(cfg) - set(cls.__dataclass_fields__))
+        if unknown:
+            raise ValueError(f'`test_cfg` has unknown keys {unknown}; '
+                             f'it takes {sorted(cls.__dataclass_fields__)}')
+        return cls(**cfg)
+
+    @property
+    def protocol(self) -> str:
+        """How the windows were laid out, in one line that reports print."""
+        if self.mode == 'whole':
+            return 'whole image'
+        stride = 'even' if self.stride is None else tuple(self.stride)
+        return (f'windows {tuple(self.crop_size)}, stride {stride}, '
+                f'{self.window_weight} weights')

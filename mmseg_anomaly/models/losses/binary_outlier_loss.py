@@ -1,10 +1,10 @@
-"""In-distribution against outlier, decided by the energy."""
+"""BinaryOutlierLoss: binary cross-entropy on the energy of a pixel."""
 import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import Tensor
 
 from ..scoring.scorers import energy
-from .checks import check_temperature
+from .argument_checks import check_temperature
 from .outlier_loss import OutlierLoss
 
 
@@ -20,7 +20,7 @@ class BinaryOutlierLoss(OutlierLoss):
     as others.
 
     Scores S of a mask classifier lie near [0, 1]; there T = 0.1 and a
-    threshold of -0.5 draw the line at S of about 0.5 (K = 19: p = 0.89
+    threshold of -0.5 separate them at S of about 0.5 (K = 19: p = 0.89
     where all queries reject a pixel, 0.007 where one class owns it).
 
     Args:
@@ -53,9 +53,9 @@ class BinaryOutlierLoss(OutlierLoss):
         self.threshold = threshold
         self.temperature = temperature
 
-    def scores(self, logits: Tensor) -> Tensor:
+    def pixel_scores(self, logits: Tensor) -> Tensor:
         return energy({'seg_logits': logits}, self.temperature)[:, 0]
 
-    def costs(self, scores: Tensor) -> tuple[Tensor, Tensor]:
+    def pixel_costs(self, scores: Tensor) -> tuple[Tensor, Tensor]:
         logit = (scores - self.threshold) / self.temperature
         return F.softplus(logit) / 2, F.softplus(-logit) / 2

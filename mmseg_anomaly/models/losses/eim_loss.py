@@ -1,4 +1,4 @@
-"""The "EIM" loss, a penalty on confidence.
+"""EIMLoss: a penalty on confident classifications.
 
 Shape letters: B images, Q queries, C size of the class axis, H and W rows
 and columns of pixels, N items of any arrangement.
@@ -9,7 +9,7 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from .checks import check_loss_weight, check_temperature
+from .argument_checks import check_loss_weight, check_temperature
 
 
 def confidence_penalty(logits: Tensor,
@@ -44,10 +44,11 @@ def confidence_penalty(logits: Tensor,
 class EIMLoss(nn.Module):
     """Punish confident classifications, whatever the label.
 
-    The mean of ``confidence_penalty``. It asks for no label, holds no
-    distance and no prototype, and opposes cross-entropy. It is not IsoMax+
-    (arXiv:2105.14399), which the name "enhanced isotropy maximisation" is
-    often traced to: that method replaces the classifier and adds no term.
+    The mean of ``confidence_penalty``. It needs no labels and pulls against
+    the cross-entropy. Unlike IsoMax+ (arXiv:2105.14399), to which the name
+    "enhanced isotropy maximisation" is often traced, it uses neither
+    distances nor prototypes: that method replaces the classifier and leaves
+    the loss as it is.
 
     Args:
         temperature: Divides the logits, > 0. A small one looks at the

@@ -1,9 +1,9 @@
-"""Hinges on the energy of a pixel."""
+"""EnergyHingeLoss: squared hinges on the energy of a pixel."""
 from mmseg.registry import MODELS
 from torch import Tensor
 
 from ..scoring.scorers import energy
-from .checks import check_bounds, check_temperature
+from .argument_checks import check_bounds, check_temperature
 from .outlier_loss import OutlierLoss, squared_hinges
 
 
@@ -57,8 +57,8 @@ class EnergyHingeLoss(OutlierLoss):
         self.outlier_lower = outlier_lower
         self.temperature = temperature
 
-    def scores(self, logits: Tensor) -> Tensor:
+    def pixel_scores(self, logits: Tensor) -> Tensor:
         return energy({'seg_logits': logits}, self.temperature)[:, 0]
 
-    def costs(self, scores: Tensor) -> tuple[Tensor, Tensor]:
+    def pixel_costs(self, scores: Tensor) -> tuple[Tensor, Tensor]:
         return squared_hinges(scores, self.inlier_upper, self.outlier_lower)

@@ -22,20 +22,20 @@ class IsoMaxPlusClassifier(nn.Module):
     """A class head whose logits are scaled distances between directions.
 
     ``z_c = -|d_s| * || f / ||f|| - p_c / ||p_c|| ||``, with the prototypes
-    p_c drawn from N(0, 1) and the learnable distance scale d_s = 1. In
+    p_c sampled from N(0, 1) and the learnable distance scale d_s = 1. In
     training the class loss takes the logits times ``entropic_scale``; the
-    criterion is told so by ``EoMTDecodeHead``. Matching, other losses and
-    testing take them as they are.
+    ``EoMTDecodeHead`` passes that scale to the criterion. Matching, other
+    losses and testing take them as they are.
 
     One image has one feature in the paper, and its class is the nearest,
     whatever the scale. S_c = sum_q sigmoid(m_q) p_qc adds up queries, and
-    without a scale p is nearly uniform: all queries that are no object leak
+    without a scale p is nearly uniform: all queries without an object leak
     into S. ``evidence_scale`` sharpens p there. The score ``min_distance``
     does not depend on it.
 
     Of a checkpoint with a linear class head the rows of the weight become
     the prototypes: a fine-tuning would not get anywhere from random ones.
-    The bias is dropped, d_s keeps its value, and the log says so.
+    The bias is dropped and d_s keeps its value; this is logged.
 
     Args:
         in_features: D.
@@ -80,7 +80,7 @@ class IsoMaxPlusClassifier(nn.Module):
 
     @property
     def criterion_args(self) -> dict[str, float]:
-        """What the criterion of the head has to know."""
+        """Arguments that the criterion of the head needs."""
         return {'class_logit_scale': self.entropic_scale}
 
     def forward(self, features: Tensor) -> Tensor:

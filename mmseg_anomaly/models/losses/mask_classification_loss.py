@@ -25,31 +25,31 @@ from ..eomt.matching import (
 UniformSource = Callable[[tuple[int, ...]], Tensor]
 
 
-class _Draws(NamedTuple):
+class _RandomPoints(NamedTuple):
     """Random points of one prediction."""
 
     match: Tensor  # (B, P_match, 2)
     candidates: Tensor  # (n, oversample_ratio * P, 2)
-    spread: Tensor  # (n, P - int(importance_sample_ratio * P), 2)
+    uniform: Tensor  # (n, P - int(importance_sample_ratio * P), 2)
 
 
-class _Pairs(NamedTuple):
-    """Matched pairs of one prediction, each (n,) long."""
+class _Matches(NamedTuple):
+    """Matched queries and targets of one prediction, each (n,) long."""
 
     images: Tensor
     queries: Tensor
-    columns: Tensor
+    targets: Tensor
 
 
 @MODELS.register_module()
 class MaskClassificationLoss(nn.Module):
     """Match queries to target masks and compare the matched pairs.
 
-    Each prediction is matched anew with fresh points. Mask (binary
+    Each prediction is matched on its own, with fresh points. Mask (binary
     cross-entropy) and dice losses are taken at points, most of them where
     the mask is undecided, and divided by the number of matched pairs (mean
-    over ranks, at least 1). The class loss is the weighted mean of the
-    cross-entropy; unmatched queries are told "no object". Computed in
+    over processes, at least 1). The class loss is the weighted mean of the
+    cross-entropy; the target of unmatched queries is "no object". Computed in
     float32 under any autocast. The cost matrices of all predictions go to
     the host in one transfer.
 
@@ -62,7 +62,7 @@ class MaskClassificationLoss(nn.Module):
         num_points: Points of a pair at which masks are compared.
         num_match_points: Points of an image for matching; None takes
             ``num_points``.
-        oversample_ratio: Candidates drawn for each compared point, >= 1.
+        oversample_ratio: Candidates sampled for each compared point, >= 1.
         importance_sample_ratio: Share of compared points that are the most
             uncertain candidates, in [0, 1]; the rest is uniform.
         mask_weight: Weight of the mask loss, also in matching.
@@ -126,7 +126,7 @@ class MaskClassificationLoss(nn.Module):
             class_logits: (B, Q, K + 1), no-object last.
             targets: Label maps (B, H, W) of integers at any resolution, in
                 which all ids from K on are background of every mask; or
-                ``InstanceTargets(masks, labels)`` for any masks.
+                ``MaskTargets`` for any masks.
             uniform: See ``forward_layers``.
 
         Returns:
@@ -148,7 +148,7 @@ class MaskClassificationLoss(nn.Module):
             mask_logits: L of (B, Q, h, w), a sequence or one tensor.
             class_logits: L of (B, Q, K + 1).
             targets: As in ``forward``.
-            uniform: Draws a shape uniformly from [0, 1); None is
+            uniform: Samples a shape uniformly from [0, 1); None is
                 ``torch.rand``. Called for each prediction with (1,
                 num_match_points, 2) per image, then (n, candidates, 2),
                 then (n, uniform points, 2).
@@ -163,33 +163,33 @@ class MaskClassificationLoss(nn.Module):
             def uniform(shape: tuple[int, ...]) -> Tensor:
                 return torch.rand(shape, device=device)
         num_queries = mask_logits[0].shape[1]
-        num_pairs = sum(min(len(c), num_queries) for c in targets.columns)
-        draws = [self._draw(len(targets.columns), num_pairs, uniform)
-                 for _ in mask_logits]
+        num_pairs = sum(min(len(ids), num_queries) for ids in targets.present)
+        points = [self._sample_points(len(targets.present), num_pairs,
+                                      uniform) for _ in mask_logits]
         num_masks = mask_logits[0].new_tensor(num_pairs, dtype=torch.float32)
         all_reduce(num_masks, op='mean')
         num_masks.clamp_(min=1)
         with torch.autocast(device.type, enabled=False):
-            layers = list(zip(mask_logits, class_logits, draws, strict=True))
-            matches = self._match(layers, targets)
+            layers = list(zip(mask_logits, class_logits, points, strict=True))
             return [
-                self._losses(*layer, pairs, targets, num_masks)
-                for layer, pairs in zip(layers, matches, strict=True)
+                self._losses(*layer, matches, targets, num_masks)
+                for layer, matches in zip(
+                    layers, self._match(layers, targets), strict=True)
             ]
 
-    def _draw(self, num_images: int, num_pairs: int,
-              uniform: UniformSource) -> _Draws:
+    def _sample_points(self, num_images: int, num_pairs: int,
+                       uniform: UniformSource) -> _RandomPoints:
         match = [uniform((1, self.num_match_points, 2))
                  for _ in range(num_images)]
-        num_spread = self.num_points - self.num_uncertain
-        return _Draws(
+        num_uniform = self.num_points - self.num_uncertain
+        return _RandomPoints(
             match=torch.cat(match),
             candidates=uniform((num_pairs, self.num_candidates, 2)),
-            spread=uniform((num_pairs, num_spread, 2)))
+            uniform=uniform((num_pairs, num_uniform, 2)))
 
     @torch.no_grad()
-    def costs(self, mask_logits: Tensor, class_logits: Tensor,
-              targets: MaskTargets, points: Tensor) -> Tensor:
+    def matching_costs(self, mask_logits: Tensor, class_logits: Tensor,
+                       targets: MaskTargets, points: Tensor) -> Tensor:
         """Price every pair of a query and a target of each image.
 
         Args:
@@ -213,31 +213,32 @@ class MaskClassificationLoss(nn.Module):
             for image in range(len(mask_logits))
         ])
 
-    def _match(self, layers: list[tuple[Tensor, Tensor, _Draws]],
-               targets: MaskTargets) -> list[_Pairs]:
+    def _match(self, layers: list[tuple[Tensor, Tensor, _RandomPoints]],
+               targets: MaskTargets) -> list[_Matches]:
         costs = torch.stack([
-            self.costs(masks, classes, targets, draws.match)
-            for masks, classes, draws in layers
+            self.matching_costs(masks, classes, targets, points.match)
+            for masks, classes, points in layers
         ])  # (L, B, Q, N)
         flat = []
         for layer_costs in costs.cpu().numpy():
-            pairs = assign(layer_costs, targets.columns)
+            pairs = assign(layer_costs, targets.present)
             images = np.repeat(np.arange(len(pairs)),
                                [pair.shape[1] for pair in pairs])
             flat.append(np.vstack((images[None], np.hstack(pairs))))
         indices = torch.from_numpy(np.stack(flat)).to(costs.device)
-        return [_Pairs(*layer_indices) for layer_indices in indices]
+        return [_Matches(*layer_indices) for layer_indices in indices]
 
     def _losses(self, mask_logits: Tensor, class_logits: Tensor,
-                draws: _Draws, pairs: _Pairs, targets: MaskTargets,
+                points: _RandomPoints, matches: _Matches, targets: MaskTargets,
                 num_masks: Tensor) -> dict[str, Tensor]:
-        matched = mask_logits[pairs.images, pairs.queries].float()
+        matched = mask_logits[matches.images, matches.queries].float()
         with torch.no_grad():
-            uncertain = select_uncertain_points(matched, draws.candidates,
+            uncertain = select_uncertain_points(matched, points.candidates,
                                                 self.num_uncertain)
-            points = torch.cat((uncertain, draws.spread), dim=1)
-            labels = targets.sample_pairs(pairs.images, pairs.columns, points)
-        logits = sample_points(matched[:, None], points)[:, 0]  # (n, P)
+            compared = torch.cat((uncertain, points.uniform), dim=1)
+            labels = targets.sample_matches(matches.images, matches.targets,
+                                            compared)
+        logits = sample_points(matched[:, None], compared)[:, 0]  # (n, P)
         bce = F.binary_cross_entropy_with_logits(
             logits, labels, reduction='none').mean(1)
         probs = logits.sigmoid()
@@ -247,14 +248,14 @@ class MaskClassificationLoss(nn.Module):
             loss_mask=self.mask_weight * bce.sum() / num_masks,
             loss_dice=self.dice_weight * dice.sum() / num_masks,
             loss_cls=self.class_weight *
-            self._class_loss(class_logits.float(), pairs, targets))
+            self._class_loss(class_logits.float(), matches, targets))
 
-    def _class_loss(self, class_logits: Tensor, pairs: _Pairs,
+    def _class_loss(self, class_logits: Tensor, matches: _Matches,
                     targets: MaskTargets) -> Tensor:
         wanted = class_logits.new_full(
             class_logits.shape[:2], self.num_classes, dtype=torch.long)
-        wanted[pairs.images, pairs.queries] = targets.class_labels[
-            pairs.images, pairs.columns]
+        wanted[matches.images, matches.queries] = targets.class_labels[
+            matches.images, matches.targets]
         return F.cross_entropy(
             self.class_logit_scale * class_logits.flatten(0, 1),
             wanted.flatten(), self.empty_weight)

@@ -1,4 +1,4 @@
-"""What the losses on in-distribution and outlier pixels share.
+"""Base class of the losses on in-distribution and outlier pixels.
 
 Shape letters: N images, C classes, ... any arrangement of pixels; h, w the
 logits, H, W the label.
@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .checks import check_loss_weight
+from .argument_checks import check_loss_weight
 
 
 class OutlierLoss(nn.Module, metaclass=ABCMeta):
@@ -36,18 +36,18 @@ class OutlierLoss(nn.Module, metaclass=ABCMeta):
         self._target_seen = False
 
     @abstractmethod
-    def scores(self, logits: Tensor) -> Tensor:
+    def pixel_scores(self, logits: Tensor) -> Tensor:
         """Reduce logits (N, C, ...), at least float32, to (N, ...)."""
 
     @abstractmethod
-    def costs(self, scores: Tensor) -> tuple[Tensor | None, Tensor]:
+    def pixel_costs(self, scores: Tensor) -> tuple[Tensor | None, Tensor]:
         """Price every pixel twice.
 
         Args:
             scores: (N, ...).
 
         Returns:
-            What a pixel costs if it is in-distribution (None: nothing), and
+            The cost of a pixel if it is in-distribution (None: nothing), and
             if it is an outlier, each (N, ...).
         """
 
@@ -78,14 +78,15 @@ class OutlierLoss(nn.Module, metaclass=ABCMeta):
         valid = target != ignore_index
         sets = (valid & (target == 0), valid & (target == 1))
         with torch.autocast(pred.device.type, enabled=False):
-            scores = self.scores(
+            scores = self.pixel_scores(
                 pred.to(torch.promote_types(pred.dtype, torch.float32)))
             if scores.shape != target.shape:
                 scores = F.interpolate(
                     scores[:, None], target.shape[1:], mode='bilinear')[:, 0]
+            costs = self.pixel_costs(scores)
             terms = [
                 _mean_over(pixels, cost, weight)
-                for pixels, cost in zip(sets, self.costs(scores), strict=True)
+                for pixels, cost in zip(sets, costs, strict=True)
                 if cost is not None
             ]
             return self.loss_weight * sum(terms)

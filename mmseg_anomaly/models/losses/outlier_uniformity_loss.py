@@ -1,4 +1,4 @@
-"""Outlier exposure: no class should be preferred on an outlier.
+"""OutlierUniformityLoss: all classes should be equally likely on outliers.
 
 Shape letters: N images, C classes, ... any arrangement of pixels.
 """
@@ -8,7 +8,7 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from .checks import check_temperature
+from .argument_checks import check_temperature
 from .outlier_loss import OutlierLoss
 
 MEASURES = ('kl', 'entropy')
@@ -65,12 +65,12 @@ class OutlierUniformityLoss(OutlierLoss):
         self.measure = measure
         self.temperature = temperature
 
-    def scores(self, logits: Tensor) -> Tensor:
+    def pixel_scores(self, logits: Tensor) -> Tensor:
         log_probs = torch.log_softmax(logits / self.temperature, dim=1)
         log_size = math.log(logits.shape[1])
         if self.measure == 'kl':
             return -log_size - log_probs.mean(1)
         return log_size + (log_probs.exp() * log_probs).sum(1)
 
-    def costs(self, scores: Tensor) -> tuple[None, Tensor]:
+    def pixel_costs(self, scores: Tensor) -> tuple[None, Tensor]:
         return None, scores

@@ -1,9 +1,9 @@
-"""The loss of "rejected by all"."""
+"""RbALoss: squared hinges on the score "rejected by all"."""
 from mmseg.registry import MODELS
 from torch import Tensor
 
 from ..scoring.scorers import rba
-from .checks import check_bounds
+from .argument_checks import check_bounds
 from .outlier_loss import OutlierLoss, squared_hinges
 
 
@@ -56,8 +56,8 @@ class RbALoss(OutlierLoss):
         self.inlier_upper = inlier_upper
         self.outlier_lower = outlier_lower
 
-    def scores(self, logits: Tensor) -> Tensor:
+    def pixel_scores(self, logits: Tensor) -> Tensor:
         return rba({'seg_logits': logits})[:, 0]
 
-    def costs(self, scores: Tensor) -> tuple[Tensor, Tensor]:
+    def pixel_costs(self, scores: Tensor) -> tuple[Tensor, Tensor]:
         return squared_hinges(scores, self.inlier_upper, self.outlier_lower)

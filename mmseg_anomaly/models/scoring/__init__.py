@@ -1,2 +1,2 @@
-"""Evidence of what queries propose, and the scores made from it."""
+"""Evidence about each pixel, and the scores made from it."""
 from . import scorers  # noqa: F401

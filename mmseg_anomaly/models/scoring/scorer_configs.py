@@ -1,4 +1,4 @@
-"""From scorers as configs and command lines write them to functions."""
+"""Build scorers from the way configs and command lines write them."""
 import ast
 import functools
 import inspect
@@ -85,7 +85,7 @@ def fitting_scorers(is_mask_classifier: bool,
 
     Returns:
         Names in the order of registration. Functions without a rule are left
-        out, because nobody says that they are scorers.
+        out, because they need not be scorers.
     """
     rules = {name: _rule_of(name) for name in _registered()}
     return [

@@ -1,4 +1,4 @@
-"""Scorers: how evidence about the classes becomes an anomaly map.
+"""Scorers: functions that turn evidence into an anomaly map.
 
 One function a rule, one sign for all: a larger score is more anomalous.
 Evidence is a mapping from a name to a (B, c, H, W) tensor. ``seg_logits`` is
@@ -6,9 +6,9 @@ always there: for mask classifiers
 ``S_c = sum_q sigmoid(m_q) * softmax(z_q)_c >= 0``, for other heads the plain
 logits. Scoring happens once, after windows and augmentations were averaged.
 
-A rule of your own needs no more than ``@TASK_UTILS.register_module()`` from
-``mmseg.registry``; ``@register_scorer(...)`` states its formula as well, so
-that reports print it and the benchmark tool offers it.
+For a rule of your own ``@TASK_UTILS.register_module()`` from
+``mmseg.registry`` is enough; ``@register_scorer(...)`` states its formula as
+well, so that reports print it and the benchmark tool offers it.
 
 Shape letters: B images, K classes, H, W the map.
 """
@@ -28,7 +28,7 @@ Scorer = Callable[[Evidence], Tensor]
 
 @dataclass(frozen=True)
 class ScorerRule:
-    """What is known about a scorer, besides how to compute it.
+    """Facts about a scorer that tables and checks need.
 
     Attributes:
         formula: As tables print it. S is ``seg_logits``, T the temperature,

@@ -1,4 +1,4 @@
-"""Test-time augmentation that decides after merging.
+"""Test-time augmentation that merges evidence before scoring it.
 
 Shape letters: c channels of one kind of evidence, H, W the original image.
 """

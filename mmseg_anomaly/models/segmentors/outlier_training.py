@@ -19,7 +19,7 @@ from ..interfaces import (
     enlarges_scores,
     reads_reserved_labels,
 )
-from ..losses.checks import check_loss_names
+from ..losses.argument_checks import check_loss_names
 
 
 def check_outlier_losses(losses: Iterable[OutlierCriterion],

@@ -1,4 +1,4 @@
-"""Windows over any MMSeg model, stitched before anything is decided.
+"""Sliding windows for any MMSeg model, stitched before the decision.
 
 Shape letters: B images, c channels of one kind of evidence, K classes, H, W
 the network's input or the original image, h, w one window, n windows.
@@ -20,9 +20,8 @@ from mmseg.utils import (
 from torch import Tensor, nn
 
 from ..eomt.vit_settings import check_same_vit, hand_out_vit
-from ..inference.original_size import to_original
-from ..inference.window_settings import WindowSettings
-from ..inference.windows import stitch_windows
+from ..inference.undo_test_transforms import undo_test_transforms
+from ..inference.windows import WindowSettings, stitch_windows
 from ..interfaces import as_evidence_head
 from ..scoring.scorer_configs import build_scorers
 from .outlier_training import (
@@ -132,8 +131,9 @@ class SlideInferenceWithStitch(EncoderDecoder):
 
         Args:
             inputs: (B, 3, H, W), normalised.
-            data_samples: B samples whose metainfo says how the inputs came
-                about; None takes the inputs as the original images.
+            data_samples: B samples whose metainfo lists the resizing, padding
+                and flip of the inputs; None takes the inputs as the original
+                images.
 
         Returns:
             The samples with ``seg_logits`` (K, H, W), ``pred_sem_seg``
@@ -158,7 +158,7 @@ class SlideInferenceWithStitch(EncoderDecoder):
 
         Args:
             inputs: (B, 3, H, W), normalised.
-            batch_img_metas: B dicts, handed on as changed copies.
+            batch_img_metas: B dicts; the head gets changed copies.
 
         Returns:
             Name -> (B, c, H, W) float32 in the resolution of the inputs.
@@ -205,13 +205,13 @@ class SlideInferenceWithStitch(EncoderDecoder):
             data_samples: B samples, to be filled.
 
         Returns:
-            The same samples, filled as :meth:`predict` says; or, with
+            The same samples, filled as in :meth:`predict`; or, with
             ``keep_evidence``, holding ``evidence_<name>`` (c, H, W) only.
         """
         for i, sample in enumerate(data_samples):
             restored = {
-                name: to_original(values[i:i + 1], sample.metainfo,
-                                  self.align_corners)
+                name: undo_test_transforms(
+                    values[i:i + 1], sample.metainfo, self.align_corners)
                 for name, values in evidence.items()
             }
             if self.keep_evidence:
@@ -229,7 +229,7 @@ class SlideInferenceWithStitch(EncoderDecoder):
 
         Args:
             evidence: Name -> (1, c, H, W) in the original resolution.
-            data_sample: Filled as :meth:`predict` says.
+            data_sample: Filled as in :meth:`predict`.
         """
         seg_logits = evidence['seg_logits'][0]
         pred_sem_seg = seg_logits.argmax(dim=0, keepdim=True)  # (1, H, W)

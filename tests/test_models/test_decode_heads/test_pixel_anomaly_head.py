@@ -214,7 +214,7 @@ class LargeTensors(TorchDispatchMode):
 def test_statistics__never_need_two_full_maps_of_all_queries(training):
     semantic = dict(num_queries=40)
     head = build_on(build_semantic(**semantic), semantic).train(training)
-    head._awaits_training = False
+    head._mlp_is_untrained = False
     with torch.no_grad(), LargeTensors(40 * 32 * 48) as seen:
         if training:
             head(feats(3))

@@ -4,9 +4,9 @@ import math
 import numpy as np
 import pytest
 import torch
+from test_models.instance_targets import InstanceTargets
 
 from mmseg_anomaly.models.eomt.matching import (
-    InstanceTargets,
     SemanticTargets,
     assign,
     pad_labels,
@@ -65,7 +65,7 @@ def test_semantic_targets__equal_float_masks(size_hw):
                                    rtol=0)
         torch.testing.assert_close(soft.sum(1), torch.ones(500))
     images, columns = torch.tensor([2, 0, 0]), torch.tensor([1, 3, 0])
-    soft = targets.sample_pairs(images, columns, points)
+    soft = targets.sample_matches(images, columns, points)
     for row, (image, column) in enumerate(zip(images, columns, strict=True)):
         torch.testing.assert_close(
             soft[row],
@@ -73,11 +73,11 @@ def test_semantic_targets__equal_float_masks(size_hw):
                           points[row:row + 1])[0, 0], atol=1e-5, rtol=0)
 
 
-def test_semantic_targets__columns_are_the_classes_seen():
+def test_semantic_targets__are_the_classes_seen():
     label_maps = torch.tensor([[[2, 0], [255, 254]], [[255, 255], [253, 3]],
                                [[1, 1], [1, 1]]], dtype=torch.uint8)
     targets = SemanticTargets(label_maps, 3)
-    assert [c.tolist() for c in targets.columns] == [[0, 2], [], [1]]
+    assert [c.tolist() for c in targets.present] == [[0, 2], [], [1]]
     assert targets.class_labels[0, :3].tolist() == [0, 1, 2]
 
 
@@ -91,11 +91,11 @@ def test_instance_targets__may_overlap_and_differ_in_number():
     targets = InstanceTargets(
         [torch.stack((whole, left)).bool(), whole[None].bool()],
         [torch.tensor([4, 1]), torch.tensor([2])])
-    assert [c.tolist() for c in targets.columns] == [[0, 1], [0]]
+    assert [c.tolist() for c in targets.present] == [[0, 1], [0]]
     assert targets.class_labels[0].tolist() == [4, 1]
     centre = torch.tensor([[0.5, 0.5]])
     assert targets.sample(0, centre).tolist() == [[1., 0.5]]
-    pair = targets.sample_pairs(torch.tensor([0]), torch.tensor([1]),
+    pair = targets.sample_matches(torch.tensor([0]), torch.tensor([1]),
                                 torch.tensor([[[0.25, 0.5]]]))
     assert pair.tolist() == [[1.]]
 

@@ -33,7 +33,7 @@ def test_energy_hinge_loss__temperature_spreads_scores_of_masks():
     claimed = torch.zeros(1, 19, 2)
     claimed[:, 3, 0] = 1.
     loss = EnergyHingeLoss(-0.9, -0.4, temperature=0.1, loss_weight=1.)
-    assert loss.scores(claimed)[0].tolist() == pytest.approx(
+    assert loss.pixel_scores(claimed)[0].tolist() == pytest.approx(
         [-0.1 * math.log(math.exp(10) + 18), -0.1 * math.log(19)])
     assert loss(claimed, torch.tensor([[0, 1]])) == 0
     swapped = loss(claimed, torch.tensor([[1, 0]])).item()

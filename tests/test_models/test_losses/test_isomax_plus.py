@@ -155,8 +155,10 @@ def test_matching__does_not_see_the_scale():
     masks, classes = torch.randn(1, 4, 8, 8), -2 * torch.rand(1, 4, 4)
     targets = SemanticTargets(torch.randint(0, 3, (1, 8, 8)), 3)
     points = torch.rand(1, 16, 2)
-    costs = [MaskClassificationLoss(3, 16, class_logit_scale=scale).costs(
-        masks, classes, targets, points) for scale in (1., 10.)]
+    losses = [MaskClassificationLoss(3, 16, class_logit_scale=scale)
+              for scale in (1., 10.)]
+    costs = [loss.matching_costs(masks, classes, targets, points)
+             for loss in losses]
     assert torch.equal(*costs)
     # and classes decide between equal masks: query 2 is class 1
     masks[:] = 0.

@@ -9,12 +9,10 @@ import pytest
 import torch
 import torch.distributed as dist
 from mmseg.registry import MODELS
+from test_models.instance_targets import InstanceTargets
 from torch import Tensor
 
-from mmseg_anomaly.models.eomt.matching import (
-    InstanceTargets,
-    assign,
-)
+from mmseg_anomaly.models.eomt.matching import assign
 from mmseg_anomaly.models.losses.mask_classification_loss import (
     MaskClassificationLoss,
 )
@@ -82,12 +80,12 @@ def test_forward__matches_reference(fixture, case):
 def test_costs__match_reference(fixture, case):
     _, tensors = fixture
     targets, draws = _load(tensors, case)
-    points = torch.cat(draws[:len(targets.columns)])
-    costs = MaskClassificationLoss(5, 112).costs(
+    points = torch.cat(draws[:len(targets.present)])
+    costs = MaskClassificationLoss(5, 112).matching_costs(
         tensors[f'{case}.mask_logits'], tensors[f'{case}.class_logits'],
         targets, points)
-    pairs = assign(costs.numpy(), targets.columns)
-    for i, columns in enumerate(targets.columns):
+    pairs = assign(costs.numpy(), targets.present)
+    for i, columns in enumerate(targets.present):
         torch.testing.assert_close(
             costs[i, :, :len(columns)], tensors[f'{case}.cost_matrix{i}'],
             atol=2e-5, rtol=1e-5)

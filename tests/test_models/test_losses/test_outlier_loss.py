@@ -34,7 +34,7 @@ def loss(request):
 
 
 def test_forward__averages_both_kinds_of_pixels_apart(loss):
-    inlier, outlier = loss.costs(loss.scores(LOGITS))
+    inlier, outlier = loss.pixel_costs(loss.pixel_scores(LOGITS))
     expected = (outlier[0, 0, 1] + outlier[0, 0, 3]) / 2
     if inlier is not None:
         expected = expected + inlier[0, 0, 0]
@@ -62,7 +62,7 @@ def test_forward__without_outliers_or_valid_pixels_is_finite(loss, label):
     target = torch.full((1, 1, 4), label)
     value = loss(logits, target)
     value.backward()
-    inlier, _ = loss.costs(loss.scores(LOGITS))
+    inlier, _ = loss.pixel_costs(loss.pixel_scores(LOGITS))
     if label == 255 or inlier is None:
         assert value == 0
         assert logits.grad.eq(0).all()
@@ -124,9 +124,9 @@ def test_forward__a_step_downhill_raises_the_score_of_outliers(loss):
 def test_forward__small_maps_enlarge_their_scores(loss):
     torch.manual_seed(0)
     logits, label = torch.rand(2, 3, 2, 3), torch.randint(0, 2, (2, 5, 6))
-    scores = F.interpolate(loss.scores(logits)[:, None], (5, 6),
+    scores = F.interpolate(loss.pixel_scores(logits)[:, None], (5, 6),
                            mode='bilinear')[:, 0]
-    inlier, outlier = loss.costs(scores)
+    inlier, outlier = loss.pixel_costs(scores)
     expected = outlier[label == 1].mean()
     if inlier is not None:
         expected = expected + inlier[label == 0].mean()

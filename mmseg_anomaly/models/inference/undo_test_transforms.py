@@ -1,4 +1,4 @@
-"""From the network's input back to the image as it was loaded."""
+"""Undo padding, flip and resize, from the network's input to the image."""
 from collections.abc import Mapping
 
 from mmseg.models.utils import resize
@@ -7,8 +7,8 @@ from torch import Tensor
 _FLIPPED_DIMS = {'horizontal': (3, ), 'vertical': (2, ), 'diagonal': (2, 3)}
 
 
-def to_original(values: Tensor, meta: Mapping,
-                align_corners: bool = False) -> Tensor:
+def undo_test_transforms(values: Tensor, meta: Mapping,
+                         align_corners: bool = False) -> Tensor:
     """Undo padding, flip and resize of one image, in MMSeg's order.
 
     Args:
@@ -16,7 +16,7 @@ def to_original(values: Tensor, meta: Mapping,
         meta: Metainfo of the sample: ``img_padding_size`` or else
             ``padding_size`` (left, right, top, bottom), ``flip``,
             ``flip_direction`` and ``ori_shape``, each where it applies.
-        align_corners: Of the bilinear interpolation.
+        align_corners: Passed to the bilinear interpolation.
 
     Returns:
         (1, c, rows, columns) of ``ori_shape``; without that entry the size

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from mmseg_anomaly.models.losses.anomaly_bce import anomaly_bce
+from mmseg_anomaly.models.decode_heads.pixel_anomaly_head import anomaly_bce
 
 LOGITS = torch.tensor([[0., math.log(3)], [-math.log(3), 50.]])[None, None]
 

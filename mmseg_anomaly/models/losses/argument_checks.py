@@ -1,4 +1,4 @@
-"""Arguments that losses have in common."""
+"""Checks of the arguments that losses have in common."""
 import math
 from collections.abc import Sequence
 
@@ -8,18 +8,18 @@ def check_loss_names(argument: str, names: Sequence[str],
     """Refuse names under which a loss would get lost.
 
     Args:
-        argument: That listed the losses.
-        names: Their ``loss_name``.
-        taken: Names of other losses beside them.
+        argument: Name of the list of losses, for the error.
+        names: The ``loss_name`` of each loss.
+        taken: Names of other losses in the same log.
 
     Raises:
         ValueError: If two names are equal, or one lacks 'loss': MMEngine
             trains on losses of such names only.
     """
     if len({*names, *taken}) < len(names) + len(taken):
-        beside = f', none of them {" or ".join(taken)}' if taken else ''
+        others = f', none of them {" or ".join(taken)}' if taken else ''
         raise ValueError(f'`{argument}` need different values of '
-                         f'`loss_name`{beside}, got {list(names)}')
+                         f'`loss_name`{others}, got {list(names)}')
     silent = [name for name in names if 'loss' not in name]
     if silent:
         raise ValueError(

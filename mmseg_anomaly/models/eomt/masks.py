@@ -1,4 +1,4 @@
-"""How queries turn patches into masks, and masks into attention.
+"""Layers that make the mask of each query, and masked attention.
 
 Shape letters: B images, Q queries, D channels, N tokens in all, h w patches,
 h' w' pixels of a mask.
@@ -51,7 +51,7 @@ def multiply_masks(queries: Tensor, features: Tensor) -> Tensor:
     """Mask logits (B, Q, h', w') of queries (B, Q, D).
 
     Args:
-        queries: What the mask head returns.
+        queries: Output of the mask head.
         features: (B, D, h', w') upscaled patches.
     """
     pixels = features.permute(0, 2, 3, 1).flatten(1, 2)
@@ -63,24 +63,25 @@ def multiply_masks(queries: Tensor, features: Tensor) -> Tensor:
 
 def query_attention_mask(mask_logits: Tensor, grid: tuple[int, int],
                          num_tokens: int,
-                         opened: Tensor | None = None) -> Tensor:
+                         unmasked: Tensor | None = None) -> Tensor:
     """Let each query attend to the patches of its own mask only.
 
-    Only what queries see of patches is masked, so that no row is ever empty.
+    Only the view that queries have of patches is masked, so that a row is
+    never empty.
 
     Args:
         mask_logits: (B, Q, h', w').
         grid: (h, w) patches.
         num_tokens: N, the queries first and the patches last.
-        opened: (B, Q) bool, True for queries that may attend anywhere.
+        unmasked: (B, Q) bool, True for queries that may attend anywhere.
 
     Returns:
         (B, 1, N, N) bool, True where a row may attend.
     """
     inside = F.interpolate(mask_logits, grid, mode='bilinear') > 0
     inside = inside.flatten(2)  # (B, Q, h * w)
-    if opened is not None:
-        inside = inside | opened[..., None]
+    if unmasked is not None:
+        inside = inside | unmasked[..., None]
     attn_mask = torch.ones(
         len(inside), 1, num_tokens, num_tokens, dtype=torch.bool,
         device=inside.device)
