@@ -1,6 +1,6 @@
 import pytest
 import torch
-from timm.layers import resample_abs_pos_embed
+from timm.layers import resample_abs_pos_embed, resample_patch_embed
 
 from mmseg_anomaly.model_conversion import change_sizes, from_ours, to_ours
 from mmseg_anomaly.model_conversion.sizes import grid_of
@@ -37,6 +37,15 @@ def test_change__resamples_as_timm_does(make_model, said):
     assert said == ['resized pos_embed: (4, 4) to (6, 3) patches']
     assert torch.equal(changed.vit['pos_embed'], resample_abs_pos_embed(
         weights.vit['pos_embed'], new_size=[6, 3], num_prefix_tokens=1))
+
+
+def test_change__resamples_patches_as_timm_does(make_model, said):
+    weights = from_ours(make_model().state_dict())
+    changed = change_sizes(weights, said.append, patch_size=8)
+    name = 'patch_embed.proj.weight'
+    assert changed.vit[name].shape[-2:] == (8, 8)
+    assert torch.equal(changed.vit[name], resample_patch_embed(
+        weights.vit[name], [8, 8]))
 
 
 def test_change__same_size_changes_nothing(make_model, said, assert_same):

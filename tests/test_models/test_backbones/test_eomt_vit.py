@@ -51,6 +51,24 @@ def test_forward__other_size_interpolates_positions():
     assert not torch.allclose(first, changed)
 
 
+@pytest.mark.parametrize('no_embed_class', [True, False])
+def test_forward__other_size_keeps_the_positions_of_class_tokens(
+        no_embed_class):
+    """A class token may have a position, which no grid resamples."""
+    arch = dict(ARCH, no_embed_class=no_embed_class)
+    vit = VisionTransformer(
+        img_size=(32, 48), patch_size=8, num_classes=0, global_pool='',
+        dynamic_img_size=True, **arch)
+    backbone = build(arch=arch)
+    backbone.load_state_dict({k: v for k, v in vit.state_dict().items()
+                              if k in backbone.state_dict()})
+    inputs = torch.randn(1, 3, 64, 24)
+    expected = vit.blocks[:3](vit._pos_embed(vit.patch_embed(inputs)))
+    patch_map, prefix_tokens = backbone(inputs)
+    tokens = torch.cat([prefix_tokens, patch_map.flatten(2).mT], dim=1)
+    torch.testing.assert_close(tokens, expected)
+
+
 def test_forward__size_no_multiple_of_patch():
     with pytest.raises(ValueError, match=r'got \(33, 48\); pad it to '
                        r'\(40, 48\)'):

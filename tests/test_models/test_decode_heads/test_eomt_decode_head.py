@@ -54,6 +54,20 @@ def test_forward__testing_pays_for_masked_blocks_only(probs, count):
         assert len(head(feats())) == count
 
 
+def test_forward__asks_once_a_block_which_queries_see_anywhere(monkeypatch):
+    """As many random numbers as queries, for each joint block."""
+    sizes = []
+    rand = torch.rand
+    monkeypatch.setattr(torch, 'rand', lambda size, **options: (
+        sizes.append(tuple(size)), rand(size, **options))[1])
+    head = build().train()
+    head.set_attn_mask_probs((0.5, 0.5))
+    predictions = head(feats())
+    assert sizes == [(2, 5)] * 2
+    for prediction in predictions:
+        assert prediction.mask_logits.shape == (2, 5, 8, 12)
+
+
 def test_forward__masks_change_what_queries_see():
     head = build().eval()
     with torch.no_grad():
@@ -213,11 +227,15 @@ def test_reference__original_code(shape, size, run, reference_dir, load_tool,
     model.load_state_dict(
         convert(load_file(reference_dir / f'{stem}_state.safetensors')))
     model.decode_head.set_attn_mask_probs(meta['runs'][shape][run]['probs'])
+    numbers = iter(())
     if f'{run}.rand' in io:
-        draws = iter(torch.from_numpy(io[f'{run}.rand']))
-        monkeypatch.setattr(torch, 'rand', lambda *_, **__: next(draws))
+        numbers = iter(torch.from_numpy(io[f'{run}.rand']))
+        monkeypatch.setattr(torch, 'rand', lambda *_, **__: next(numbers))
     with torch.no_grad():
         predictions = model(io['images_uint8'])
+    if run != 'p0':  # a block that masks nothing asks for none
+        assert next(numbers, None) is None
+    assert len(predictions) == len(io[f'{run}.mask_logits'])
     for layer, prediction in enumerate(predictions):
         for name in ('mask_logits', 'class_logits'):
             expected = torch.from_numpy(io[f'{run}.{name}'][layer])

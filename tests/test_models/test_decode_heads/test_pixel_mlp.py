@@ -165,3 +165,9 @@ def test_statistics__stay_finite_in_half_precision(dtype):
     torch.testing.assert_close(
         statistics.flatten(),
         torch.tensor([0., -3e-7 * math.log(1e-7), 0., 1.]))
+
+
+def test_dropout__acts_behind_both_hidden_layers():
+    mlp = build(dropout=0.4)
+    assert [module.p for module in mlp.rest
+            if isinstance(module, nn.Dropout)] == [0.4, 0.4]
