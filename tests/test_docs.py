@@ -1,4 +1,5 @@
 """The README and the pages of docs/ run, resolve and name what exists."""
+import inspect
 import re
 from pathlib import Path
 
@@ -7,10 +8,16 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from mmseg.registry import DATASETS, MODELS, TRANSFORMS
+from mmseg.registry import DATASETS, METRICS, MODELS, TASK_UTILS, TRANSFORMS
 from PIL import Image
 
 from mmseg_anomaly.datasets import SyntheticRoadsDataset
+from mmseg_anomaly.models.decode_heads import PixelAnomalyHead
+from mmseg_anomaly.models.scoring.evidence import CLOSENESS
+from mmseg_anomaly.models.scoring.scorer_configs import (
+    fitting_scorers,
+    formula,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([ROOT / 'README.md', *ROOT.glob('docs/*.md'),
@@ -130,3 +137,26 @@ def test_extending__loss_pushes_both_kinds_apart(extensions):
     logits = torch.tensor([[[[2., -2.]]]])
     assert loss(logits, torch.tensor([[[0, 1]]])) == 0
     assert loss(logits, torch.tensor([[[1, 0]]])) == (1 + 2) + 2
+
+
+def test_config_keys__are_arguments_with_these_defaults():
+    rows = re.findall(r'^\| `([\w.]+)` \| `(\w+)` \| `([^`]+)` \|',
+                      (ROOT / 'docs' / 'config_keys.md').read_text(), re.M)
+    assert len(rows) == 22
+    for key, name, default in rows:
+        kind = next(filter(None, (registry.get(name) for registry in (
+            MODELS, TRANSFORMS, TASK_UTILS, METRICS))))
+        argument = inspect.signature(kind).parameters[key.split('.')[-1]]
+        assert repr(argument.default) == default, key
+
+
+def test_benchmarking__states_every_formula():
+    text = (ROOT / 'docs' / 'benchmarking.md').read_text()
+    names = fitting_scorers(
+        True, [*PixelAnomalyHead.evidence_names, CLOSENESS])
+    assert len(names) == 10
+    for name in names:
+        if name != 'pixel_head':
+            rule = formula(name).removesuffix(', T = 1')
+            assert f'| `{name}` | `{rule}`' in text
+    assert '| `pixel_head` |' in text
