@@ -1,5 +1,5 @@
 # Objects of COCO that no road scene knows, pasted in training, and the loss on
-# their pixels: the recipe that was best on CamVid, see eomt_ext/README.md.
+# their pixels: the recipe that was best on CamVid, see docs/results.md.
 # Cut out before by tools/dataset_converters/coco_outliers.py, objects load
 # faster; see docs/outlier_exposure.md, also for other places and blending.
 outlier_paste = dict(
