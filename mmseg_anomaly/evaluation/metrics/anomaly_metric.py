@@ -11,7 +11,11 @@ from mmseg.registry import METRICS
 
 from ..heatmap_files import FLOAT16_PREFIX
 from ..pixels.bootstrap import Bootstrap
-from ..pixels.pixel_counts import PixelCounts, PixelOptions, ScorerReport
+from ..pixels.pixel_counts import (
+    CountsByScorer,
+    PixelOptions,
+    ScorerReport,
+)
 from ..pixels.ranking import METRIC_NAMES
 from ..reports import SetSummary, ranking_table, write_summary
 from .streaming_metric import AnomalyMaps, StreamingMetric, values_by_scorer
@@ -53,7 +57,7 @@ class AnomalyMetric(StreamingMetric):
             anomalous; None writes nothing.
         format_only: Write the maps and look at no label, for benchmarks
             whose labels are hidden.
-        keep_results: What ``tools/test.py --out`` sets beside
+        keep_results: What ``tools/test.py --out`` sets with
             ``output_dir``; written maps are always kept.
         collect_device: 'cpu' gathers counts through files, 'gpu' through
             the process group (of any backend).
@@ -120,7 +124,7 @@ class AnomalyMetric(StreamingMetric):
 
     def reset(self) -> None:
         """Forget every image."""
-        self._counts: dict[str, PixelCounts] = {}
+        self._counts = CountsByScorer(self.options)
 
     def choose_maps(self, data_sample: dict,
                     maps: AnomalyMaps) -> AnomalyMaps | None:
@@ -140,24 +144,15 @@ class AnomalyMetric(StreamingMetric):
     def add_image(self, name: str, label: np.ndarray,
                   maps: AnomalyMaps) -> None:
         """Count the pixels of an image for every scorer."""
-        for scorer, anomaly_map in maps.items():
-            self._counts_of(scorer).count_image(name, anomaly_map, label)
-
-    def _counts_of(self, scorer: str) -> PixelCounts:
-        if scorer not in self._counts:
-            self._counts[scorer] = PixelCounts(self.options)
-        return self._counts[scorer]
+        self._counts.count_image(name, maps, label)
 
     def parts(self) -> Iterator[tuple[str, Any]]:
         """Yield the counts of each scorer, piece by piece."""
-        for scorer, counts in self._counts.items():
-            for part in counts.parts():
-                yield scorer, part
+        yield from self._counts.parts()
 
     def merge(self, part: tuple[str, Any]) -> None:
         """Add a piece of another process."""
-        scorer, content = part
-        self._counts_of(scorer).merge_part(content)
+        self._counts.merge_part(part)
 
     def compute(self) -> dict[str, float]:
         """Name the numbers and log what they rest on.
@@ -171,8 +166,7 @@ class AnomalyMetric(StreamingMetric):
         if self.format_only:
             logger.info(f'anomaly maps are in {self.output_dir}')
             return {}
-        results = [(scorer, self._counts.pop(scorer).report())
-                   for scorer in tuple(self._counts)]
+        results = self._counts.reports()
         self._write_summary(results)
         if not results:
             logger.warning('AnomalyMetric saw no image; all its metrics are '

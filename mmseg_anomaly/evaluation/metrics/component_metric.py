@@ -17,11 +17,16 @@ from ..objects import (
     match_components,
     sum_components,
 )
-from ..pixels.pixel_counts import PixelCounts, PixelOptions
+from ..pixels.pixel_counts import CountsByScorer, PixelOptions
 from ..pixels.score_histogram import IGNORE_LABEL, refuse_nan
 from ..reports import component_table
 from ..threshold_file import read_threshold
-from .streaming_metric import AnomalyMaps, StreamingMetric, values_by_scorer
+from .streaming_metric import (
+    AnomalyMaps,
+    StreamingMetric,
+    image_name,
+    values_by_scorer,
+)
 
 METRIC_NAMES = ('sIoU', 'PPV', 'F1')
 
@@ -116,7 +121,7 @@ class ComponentMetric(StreamingMetric):
 
     def reset(self) -> None:
         """Forget every image."""
-        self._counts: dict[str, PixelCounts] = {}
+        self._counts = CountsByScorer(self.options)
         self._cache: MapCache | None = None
         self._thresholds: dict[str, float] = {}
         self._sums: dict[str, list[ComponentSums]] = {}
@@ -130,14 +135,14 @@ class ComponentMetric(StreamingMetric):
         """
         names = tuple(maps) if self.scorers is None else self.scorers
         if not set(names) <= set(maps):
-            raise ValueError(f'{data_sample.get("img_path")} has the scorers '
+            raise ValueError(f'{image_name(data_sample)} has the scorers '
                              f'{tuple(maps)}, ComponentMetric is to rate '
                              f'{names}; add them to the model or change '
                              '`scorers`')
         if self.threshold is not None and len(names) > 1:
             raise ValueError(
                 f'`threshold` {self.threshold} belongs to one scorer, '
-                f'{data_sample.get("img_path")} has {names}; choose one by '
+                f'{image_name(data_sample)} has {names}; choose one by '
                 '`scorers=[...]`')
         return {scorer: maps[scorer] for scorer in names}
 
@@ -153,14 +158,8 @@ class ComponentMetric(StreamingMetric):
             return
         if self._cache is None:
             self._cache = MapCache(self.spool_dir)
-        for scorer, anomaly_map in maps.items():
-            self._counts_of(scorer).count_image(name, anomaly_map, label)
+        self._counts.count_image(name, maps, label)
         self._cache.write(label, maps)
-
-    def _counts_of(self, scorer: str) -> PixelCounts:
-        if scorer not in self._counts:
-            self._counts[scorer] = PixelCounts(self.options)
-        return self._counts[scorer]
 
     def _rate(self, label: np.ndarray, maps: AnomalyMaps) -> None:
         for scorer, anomaly_map in maps.items():
@@ -180,24 +179,15 @@ class ComponentMetric(StreamingMetric):
         """Agree on the thresholds of the best F1 and rate what was kept."""
         if self.threshold is not None:
             return
-        self.gather(self._count_parts, self._merge_counts)
-        thresholds = [{scorer: counts.report().ranking.threshold
-                       for scorer, counts in self._counts.items()}]
+        self.gather(self._counts.parts, self._counts.merge_part)
+        thresholds = [{scorer: report.ranking.threshold
+                       for scorer, report in self._counts.reports()}]
         broadcast_object_list(thresholds)
-        self._counts.clear()
         self._thresholds = thresholds[0]
         if self._cache is not None:
             for label, maps in self._cache:
                 self._rate(label, maps)
             self._cache.close()
-
-    def _count_parts(self) -> Iterator[tuple]:
-        for scorer, counts in self._counts.items():
-            for part in counts.parts():
-                yield scorer, part
-
-    def _merge_counts(self, part: tuple) -> None:
-        self._counts_of(part[0]).merge_part(part[1])
 
     def parts(self) -> Iterator[tuple[str, float, list[ComponentSums]]]:
         """Yield the sums of each scorer."""

@@ -1,5 +1,5 @@
 """The pixel counts of one scorer, over images and processes."""
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -122,6 +122,41 @@ class PixelCounts:
         if self._options.per_image:
             rows = sorted(self._rows, key=lambda row: row['image'])
         return ScorerReport(ranking, curves, intervals, rows)
+
+
+class CountsByScorer:
+    """The pixel counts of every scorer, in the order in which they came."""
+
+    def __init__(self, options: PixelOptions) -> None:
+        self._options = options
+        self._counts: dict[str, PixelCounts] = {}
+
+    def _of(self, scorer: str) -> PixelCounts:
+        if scorer not in self._counts:
+            self._counts[scorer] = PixelCounts(self._options)
+        return self._counts[scorer]
+
+    def count_image(self, name: str, maps: Mapping[str, np.ndarray],
+                    labels: np.ndarray) -> None:
+        """Count an image for every scorer, see ``PixelCounts``."""
+        for scorer, scores in maps.items():
+            self._of(scorer).count_image(name, scores, labels)
+
+    def parts(self) -> Iterator[tuple[str, tuple[str, object]]]:
+        """Yield what :meth:`merge_part` of another process takes."""
+        for scorer, counts in self._counts.items():
+            for part in counts.parts():
+                yield scorer, part
+
+    def merge_part(self, part: tuple[str, tuple[str, object]]) -> None:
+        """Add a part of another process."""
+        scorer, content = part
+        self._of(scorer).merge_part(content)
+
+    def reports(self) -> list[tuple[str, ScorerReport]]:
+        """Return each scorer and its report, and free the counts."""
+        return [(scorer, self._counts.pop(scorer).report())
+                for scorer in tuple(self._counts)]
 
 
 class ExactPixels:
