@@ -1,9 +1,10 @@
 """Which versions this package works with, checked before they are imported.
 
 First only metadata is read: an unsupported library may fail while it is
-imported, and its own traceback would hide the reason.
+imported, and its own traceback would hide the reason. ``version_of`` maps a
+distribution's name to its version, None if it is absent.
 """
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from importlib import import_module, metadata
 from typing import Any, NamedTuple
 
@@ -14,17 +15,14 @@ VersionOf = Callable[[str], str | None]
 
 
 class Requirement(NamedTuple):
-    """A library that must be present, by any of its distributions.
-
-    Args:
-        distributions: Names it is published under, the usual one first.
-        versions: Supported versions, as in a requirements file.
-        remedy: What to install.
-    """
+    """A library that must be present, by any of its distributions."""
 
     distributions: tuple[str, ...]
+    """Names it is published under, the usual one first."""
     versions: str
+    """Supported versions, as in a requirements file."""
     remedy: str
+    """What to install."""
 
 
 REQUIREMENTS = (
@@ -47,31 +45,51 @@ MMCV_OF_MMSEGMENTATION = Requirement(
 
 
 def installed_version(distribution: str) -> str | None:
-    """Version of an installed distribution, or None if it is absent."""
+    """Return the version of a distribution, or None if it is absent."""
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
         return None
 
 
-def requirement_problem(requirement: Requirement, version_of: VersionOf,
-                        owner: str = 'mmseg_anomaly') -> str | None:
-    """One sentence on what `owner` lacks, or None."""
-    name = requirement.distributions[0]
-    found = {d: version_of(d) for d in requirement.distributions}
-    found = {d: version for d, version in found.items() if version}
+def require_compatible_versions() -> None:
+    """Raise an ``ImportError`` unless the installed libraries fit."""
+    problem = find_problem() or operators_problem()
+    if problem:
+        raise ImportError(problem)
+
+
+def find_problem(version_of: VersionOf = installed_version) -> str | None:
+    """Return the first reason why libraries do not fit together, or None.
+
+    It is one sentence: what is expected, what is there and the remedy.
+    """
+    problems = [_requirement_problem(r, version_of) for r in REQUIREMENTS]
+    mmsegmentation = version_of('mmsegmentation')
+    if mmsegmentation:
+        problems.append(
+            _requirement_problem(MMCV_OF_MMSEGMENTATION, version_of,
+                                 f'mmsegmentation {mmsegmentation}'))
+    problems.append(_mmpretrain_problem(version_of))
+    return next(filter(None, problems), None)
+
+
+def _requirement_problem(requirement: Requirement, version_of: VersionOf,
+                         owner: str = 'mmseg_anomaly') -> str | None:
+    needs = (f'{owner} needs {requirement.distributions[0]} '
+             f'{requirement.versions}')
     remedy = f'run `pip install {requirement.remedy}`'
+    found = [(d, version_of(d)) for d in requirement.distributions
+             if version_of(d)]
     if not found:
-        return (f'{owner} needs {name} {requirement.versions}, but it '
-                f'is not installed: {remedy}.')
-    for distribution, version in found.items():
+        return f'{needs}, but it is not installed: {remedy}.'
+    for distribution, version in found:
         if not _matches(version, requirement.versions):
-            return (f'{owner} needs {name} {requirement.versions}, got '
-                    f'{distribution} {version}: {remedy}.')
+            return f'{needs}, got {distribution} {version}: {remedy}.'
     return None
 
 
-def mmpretrain_problem(version_of: VersionOf) -> str | None:
+def _mmpretrain_problem(version_of: VersionOf) -> str | None:
     """One sentence if mmpretrain meets a transformers it cannot import."""
     transformers = version_of('transformers')
     owners = [d for d in ('mmpretrain', 'onedl-mmpretrain') if version_of(d)]
@@ -85,22 +103,17 @@ def mmpretrain_problem(version_of: VersionOf) -> str | None:
 def operators_problem(version_of: VersionOf = installed_version,
                       importer: Callable[[str], Any] = import_module
                       ) -> str | None:
-    """One sentence if the compiled operators of mmcv cannot be used.
+    """Return one sentence if mmcv's compiled operators cannot be used.
 
     A full mmcv is compiled for one release of torch, and pip replaces torch
-    without a word about it.
-
-    Args:
-        version_of: Maps a distribution's name to its version, None if it is
-            absent.
-        importer: Imports a module by its name.
+    without a word about it. ``importer`` imports a module by its name.
     """
     owners = [d for d in ('mmcv', 'onedl-mmcv') if version_of(d)]
     if not owners:
         return None
     mmcv = f'{owners[0]} {version_of(owners[0])}'
-    again = ('run `pip install --force-reinstall --no-deps --no-cache-dir '
-             f'--no-build-isolation {mmcv.replace(" ", "==")}`')
+    rebuild = ('run `pip install --force-reinstall --no-deps --no-cache-dir '
+               f'--no-build-isolation {mmcv.replace(" ", "==")}`')
     importer('torch')
     try:
         importer('mmcv._ext')
@@ -108,51 +121,13 @@ def operators_problem(version_of: VersionOf = installed_version,
         mmsegmentation = version_of('mmsegmentation')
         return mmsegmentation and (
             f'mmsegmentation {mmsegmentation} needs the compiled operators '
-            f'of mmcv, and {mmcv} was built without them: {again} without '
+            f'of mmcv, and {mmcv} was built without them: {rebuild} without '
             'MMCV_WITH_OPS=0.')
     except ImportError as error:
         return (f'The operators of {mmcv} do not fit torch '
                 f'{version_of("torch")} ({error}): build them for it, '
-                f'{again}, or go back to the torch they were built for.')
+                f'{rebuild}, or go back to the torch they were built for.')
     return None
-
-
-def find_problem(version_of: VersionOf = installed_version) -> str | None:
-    """First reason why the installed libraries do not fit together.
-
-    Args:
-        version_of: Maps a distribution's name to its version, None if it is
-            absent.
-
-    Returns:
-        One sentence with what is expected, what is there and the remedy;
-        None if all fit.
-    """
-    for problem in _problems(version_of):
-        if problem:
-            return problem
-    return None
-
-
-def require_compatible_versions() -> None:
-    """Stop unless the installed libraries are supported.
-
-    Raises:
-        ImportError: If one is missing, unsupported, or clashes with another.
-    """
-    problem = find_problem() or operators_problem()
-    if problem:
-        raise ImportError(problem)
-
-
-def _problems(version_of: VersionOf) -> Iterable[str | None]:
-    for requirement in REQUIREMENTS:
-        yield requirement_problem(requirement, version_of)
-    mmsegmentation = version_of('mmsegmentation')
-    if mmsegmentation:
-        yield requirement_problem(MMCV_OF_MMSEGMENTATION, version_of,
-                                  f'mmsegmentation {mmsegmentation}')
-    yield mmpretrain_problem(version_of)
 
 
 def _matches(version: str, specifier: str) -> bool:
