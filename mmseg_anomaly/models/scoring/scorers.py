@@ -1,10 +1,12 @@
 """Scorers: functions that turn evidence into an anomaly map.
 
 One function a rule, one sign for all: a larger score is more anomalous.
-Evidence is a mapping from a name to a (B, c, H, W) tensor. ``seg_logits`` is
+Evidence is a mapping from a name to a (B, c, H, W) tensor, a score a
+(B, 1, H, W) tensor. Scoring happens once, after windows and augmentations
+were averaged. In the formulas S is ``seg_logits`` (B, K, H, W), which is
 always there: for mask classifiers
 ``S_c = sum_q sigmoid(m_q) * softmax(z_q)_c >= 0``, for other heads the plain
-logits. Scoring happens once, after windows and augmentations were averaged.
+logits. T is ``temperature``; it must be > 0, and a larger one is flatter.
 
 For a rule of your own ``@TASK_UTILS.register_module()`` from
 ``mmseg.registry`` is enough; ``@register_scorer(...)`` states its formula as
@@ -31,9 +33,9 @@ class ScorerRule:
     """Facts about a scorer that tables and checks need.
 
     Attributes:
-        formula: As tables print it. S is ``seg_logits``, T the temperature,
-            m and p are masks and class probabilities of queries, d their
-            distances to classes, v the probability that they are objects.
+        formula: As tables print it; m and p are masks and class
+            probabilities of queries, d their distances to classes, v the
+            probability that they are objects.
         evidence: Name of the evidence it reads.
         instead_on_logits: None, or for a scorer that makes sense on the
             scores of a mask classifier only, the one to use on plain logits.
@@ -93,14 +95,8 @@ def _tempered(evidence: Evidence, temperature: float, scorer: str) -> Tensor:
 def msp(evidence: Evidence) -> Tensor:
     """Return ``1 - max_c S_c``; mask classifiers only.
 
-    Ranks pixels as ``max_logit`` does.
-
-    Args:
-        evidence: Holds ``seg_logits`` (B, K, H, W) of a mask classifier.
-
-    Returns:
-        (B, 1, H, W), mostly in [0, 1]; below 0 where several queries claim
-        a pixel for the same class.
+    Mostly in [0, 1]; below 0 where several queries claim a pixel for the
+    same class. Ranks pixels as ``max_logit`` does.
 
     Source: Rai et al., Unmasking Anomalies in Road-Scene Segmentation,
     arXiv 2307.13316, without its refinement mask.
@@ -110,17 +106,7 @@ def msp(evidence: Evidence) -> Tensor:
 
 @register_scorer('1 - max_c softmax(S / T)_c')
 def softmax_msp(evidence: Evidence, temperature: float = 1.0) -> Tensor:
-    """Return ``1 - max_c softmax(S / temperature)_c``.
-
-    Args:
-        evidence: Holds ``seg_logits`` (B, K, H, W).
-        temperature: > 0; larger is flatter.
-
-    Returns:
-        (B, 1, H, W) in [0, 1 - 1/K].
-
-    Raises:
-        ValueError: If the temperature is not positive.
+    """Return ``1 - max_c softmax(S / T)_c``, in [0, 1 - 1/K].
 
     Source: Hendrycks and Gimpel, A Baseline for Detecting Misclassified and
     Out-of-Distribution Examples, arXiv 1610.02136.
@@ -131,13 +117,7 @@ def softmax_msp(evidence: Evidence, temperature: float = 1.0) -> Tensor:
 
 @register_scorer('-max_c S_c')
 def max_logit(evidence: Evidence) -> Tensor:
-    """Return ``-max_c S_c``.
-
-    Args:
-        evidence: Holds ``seg_logits`` (B, K, H, W).
-
-    Returns:
-        (B, 1, H, W), unbounded.
+    """Return ``-max_c S_c``, unbounded.
 
     Source: Hendrycks et al., Scaling Out-of-Distribution Detection for
     Real-World Settings, arXiv 1911.11132.
@@ -147,20 +127,10 @@ def max_logit(evidence: Evidence) -> Tensor:
 
 @register_scorer('H(softmax(S / T))')
 def entropy(evidence: Evidence, temperature: float = 1.0) -> Tensor:
-    """Return ``H(softmax(S / temperature))`` in nats.
+    """Return ``H(softmax(S / T))`` in nats, in [0, log K].
 
     ``torch.special.entr`` gives 0, not NaN, for a probability that
     underflows.
-
-    Args:
-        evidence: Holds ``seg_logits`` (B, K, H, W).
-        temperature: > 0; larger is flatter.
-
-    Returns:
-        (B, 1, H, W) in [0, log K].
-
-    Raises:
-        ValueError: If the temperature is not positive.
 
     Source: Chan et al., Entropy Maximization and Meta Classification for
     Out-of-Distribution Detection in Semantic Segmentation, arXiv 2012.06575;
@@ -172,14 +142,10 @@ def entropy(evidence: Evidence, temperature: float = 1.0) -> Tensor:
 
 @register_scorer('H(S / sum_c S_c)', instead_on_logits='entropy')
 def sum_entropy(evidence: Evidence) -> Tensor:
-    """Return ``H(S / sum_c S_c)`` in nats; mask classifiers only.
+    """Return ``H(S / sum_c S_c)`` in nats, in [0, log K].
 
-    Args:
-        evidence: Holds ``seg_logits`` (B, K, H, W) of a mask classifier. A
-            negative value gives -inf, values that sum to 0 give NaN.
-
-    Returns:
-        (B, 1, H, W) in [0, log K].
+    For mask classifiers only: a negative S gives -inf. An S that sums to 0
+    gives NaN.
 
     Source: the criterion of NazirNayal8/RbA@cf263d5, where it is named so.
     """
@@ -190,17 +156,9 @@ def sum_entropy(evidence: Evidence) -> Tensor:
 
 @register_scorer('-T logsumexp_c(S_c / T)')
 def energy(evidence: Evidence, temperature: float = 1.0) -> Tensor:
-    """Return ``-temperature * logsumexp_c(S_c / temperature)``.
+    """Return ``-T logsumexp_c(S_c / T)``, unbounded.
 
-    Args:
-        evidence: Holds ``seg_logits`` (B, K, H, W).
-        temperature: > 0; towards 0 it becomes ``max_logit``.
-
-    Returns:
-        (B, 1, H, W), unbounded.
-
-    Raises:
-        ValueError: If the temperature is not positive.
+    For T towards 0 it becomes ``max_logit``.
 
     Source: Liu et al., Energy-based Out-of-distribution Detection, arXiv
     2010.03759.
@@ -213,11 +171,7 @@ def energy(evidence: Evidence, temperature: float = 1.0) -> Tensor:
 def rba(evidence: Evidence) -> Tensor:
     """Return ``-sum_c tanh(S_c)``: rejected by all classes.
 
-    Args:
-        evidence: Holds ``seg_logits`` (B, K, H, W).
-
-    Returns:
-        (B, 1, H, W) in [-K, K]; in [-K, 0] for a mask classifier.
+    In [-K, K]; in [-K, 0] for a mask classifier.
 
     Source: Nayal et al., RbA: Segmenting Unknown Regions Rejected by All,
     arXiv 2211.14293, with the tanh of NazirNayal8/RbA@cf263d5.
@@ -227,16 +181,9 @@ def rba(evidence: Evidence) -> Tensor:
 
 @register_scorer('1 - sum_q sigmoid(m_q) max_{c<=K} p_qc', evidence=EAM)
 def eam(evidence: Evidence) -> Tensor:
-    """Return ``1 - sum_q sigmoid(m_q) * max_{c<=K} p_qc``.
+    """Return ``1 - sum_q sigmoid(m_q) * max_{c<=K} p_qc``, at most 1.
 
-    Args:
-        evidence: Holds ``eam`` (B, 1, H, W), the sum above.
-
-    Returns:
-        (B, 1, H, W), at most 1.
-
-    Raises:
-        ValueError: If the head offers no ``eam`` evidence.
+    The sum is the evidence ``eam`` (B, 1, H, W).
 
     Source: Grcic et al., On Advantages of Mask-level Recognition for
     Outlier-aware Segmentation, arXiv 2301.03407.
@@ -251,17 +198,9 @@ def min_distance(evidence: Evidence) -> Tensor:
 
     With d the distances of ``IsoMaxPlusClassifier`` in [0, 2] and v_q the
     probability that query q is an object: where one query owns a pixel its
-    distance to the nearest class, where none does the largest distance.
-
-    Args:
-        evidence: Holds ``closeness`` (B, 1, H, W), the sum above.
-
-    Returns:
-        (B, 1, H, W), at most 2; below 0 where several queries close to a
-        class claim a pixel.
-
-    Raises:
-        ValueError: If the head offers no ``closeness`` evidence.
+    distance to the nearest class, where none does the largest distance. At
+    most 2; below 0 where several queries close to a class claim a pixel.
+    The sum is the evidence ``closeness`` (B, 1, H, W).
 
     Source: the minimum distance score of Macedo and Ludermir, Enhanced
     Isotropy Maximization Loss, arXiv 2105.14399, for one feature an image;
@@ -274,16 +213,7 @@ def min_distance(evidence: Evidence) -> Tensor:
 def pixel_head(evidence: Evidence) -> Tensor:
     """Return the probability of an anomaly that ``PixelAnomalyHead`` gives.
 
-    Args:
-        evidence: Holds ``pixel_head`` (B, 2, H, W), logits of normal and of
-            anomaly.
-
-    Returns:
-        (B, 1, H, W) in [0, 1], the second channel of their softmax.
-
-    Raises:
-        ValueError: If the head offers no ``pixel_head`` evidence.
-
-    Source: ``mmseg_anomaly/models/decode_heads/pixel_anomaly_head.py``.
+    The second channel, in [0, 1], of the softmax over its evidence
+    ``pixel_head`` (B, 2, H, W), the logits of normal and of anomaly.
     """
     return evidence[PIXEL_HEAD].softmax(dim=1)[:, 1:]
