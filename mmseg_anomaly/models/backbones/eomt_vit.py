@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ..eomt.vit import (
     Arch,
     freeze,
+    layer_depth,
     materialize,
     rotary_positions,
     run_block,
@@ -145,20 +146,8 @@ class EoMTViT(BaseModule):
     def get_layer_depth(self,
                         param_name: str,
                         prefix: str = '') -> tuple[int, int]:
-        """Block a parameter belongs to, for layer-wise rate decay.
-
-        Args:
-            param_name: Name of the parameter, as in ``named_parameters()``
-                of the model.
-            prefix: Prefix of this module's own names.
-
-        Returns:
-            ``(layer, num_layers)``; embeddings count as layer 0.
-        """
-        name = param_name.removeprefix(prefix)
-        if name.startswith('blocks.'):
-            return int(name.split('.')[1]), self.depth
-        return 0, self.depth
+        """See ``VitParamOwner``; embeddings count as block 0."""
+        return layer_depth(param_name.removeprefix(prefix), self.depth, 0, 0)
 
     def is_backbone_param(self, param_name: str, prefix: str = '') -> bool:
         """Whether a parameter is part of the pretrained ViT: all are."""

@@ -7,6 +7,7 @@ from torch import nn
 
 from .vit import (
     Arch,
+    layer_depth,
     materialize,
     prepend_tokens,
     rotary_positions,
@@ -97,20 +98,9 @@ class JointBlocks(BaseModule):
     def get_layer_depth(self,
                         param_name: str,
                         prefix: str = '') -> tuple[int, int]:
-        """Block a parameter belongs to, for layer-wise rate decay.
-
-        Args:
-            param_name: Name of the parameter, as in ``named_parameters()``
-                of the model.
-            prefix: Prefix of this module's own names.
-
-        Returns:
-            ``(layer, num_layers)``; all but the blocks count as the last.
-        """
-        name = param_name.removeprefix(prefix)
-        if name.startswith('blocks.'):
-            return self.first_block + int(name.split('.')[1]), self.depth
-        return self.depth - 1, self.depth
+        """See ``VitParamOwner``; all but the blocks count as the last."""
+        return layer_depth(param_name.removeprefix(prefix), self.depth,
+                           self.first_block, self.depth - 1)
 
     def is_backbone_param(self, param_name: str, prefix: str = '') -> bool:
         """Whether a parameter is part of the pretrained ViT."""

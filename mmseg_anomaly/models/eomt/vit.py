@@ -124,6 +124,24 @@ def split_depth(vit: Vit, num_joint_blocks: int) -> int:
     return depth - num_joint_blocks
 
 
+def layer_depth(name: str, depth: int, first_block: int,
+                other: int) -> tuple[int, int]:
+    """Return the block that a parameter of half a ViT belongs to.
+
+    Args:
+        name: Its name within that half.
+        depth: Number of blocks of the ViT.
+        first_block: Place in the ViT of the block that is the half's first.
+        other: Place that what is in no block shares.
+
+    Returns:
+        ``(block, depth)``, as a ``VitParamOwner`` answers.
+    """
+    if name.startswith('blocks.'):
+        return first_block + int(name.split('.')[1]), depth
+    return other, depth
+
+
 def materialize(vit: Vit, initialise: bool = True) -> Vit:
     """Give the parameters of a ViT on the meta device values.
 
