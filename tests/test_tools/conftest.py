@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -162,8 +162,13 @@ def tiny_pixel_head_config(tiny_eomt_config: Path) -> Path:
 
 @pytest.fixture
 def run_tool(monkeypatch: pytest.MonkeyPatch,
-             tmp_path: Path) -> Callable[..., None]:
-    """Calls tools/NAME.py in this process, as the command line does."""
+             tmp_path: Path) -> Iterator[Callable[..., None]]:
+    """Calls tools/NAME.py in this process, as the command line does.
+
+    On one thread, as ``start_tool``: a network rounds otherwise with two.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv('LOCAL_RANK', raising=False)
 
@@ -180,7 +185,8 @@ def run_tool(monkeypatch: pytest.MonkeyPatch,
             visualizer._instance_dict.clear()
         module.main()
 
-    return run
+    yield run
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture
