@@ -29,20 +29,15 @@ class Decision:
         return anomaly_map > self.threshold
 
     def judges(self, scorer: str) -> bool:
-        """Tell whether the decision is about the map of a scorer."""
+        """Whether the decision is about the map of a scorer."""
         return self.scorer is None or self.scorer == scorer
 
     def check_checkpoint(self, checkpoint: str | Path,
                          head: str | Path | None = None) -> None:
-        """Check that the threshold was chosen for a checkpoint.
+        """Refuse a threshold file that was chosen for another checkpoint.
 
-        Args:
-            checkpoint: The file the scores come from.
-            head: File of the pixel head that is attached to it.
-
-        Raises:
-            ValueError: If it was chosen for another one; a number was
-                chosen by the user and fits any.
+        Arguments and errors are those of ``read_threshold``; a number fits
+        any checkpoint.
         """
         if self.path is not None:
             read_threshold(self.path, checkpoint, head)
@@ -50,15 +45,12 @@ class Decision:
 
 def make_decision(threshold: Threshold,
                   scorers: Sequence[str] = ()) -> Decision:
-    """Read what a config says about the decision.
+    """Make the decision that a config states.
 
     Args:
         threshold: A number, or a file of ``choose_threshold.py``.
         scorers: Names of the scorers that are drawn, none for the first one
             of the model.
-
-    Returns:
-        The decision.
 
     Raises:
         ValueError: If a number is to judge several scorers, or the scorer
