@@ -1,6 +1,8 @@
 """One statement of a ViT for the two modules that share its blocks."""
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -10,6 +12,18 @@ from torch import nn
 from .vit import Arch, Vit, build_vit
 from .vit_layouts import StateDict
 from .vit_weights import load_vit_weights
+
+_READ: ContextVar[dict[str, StateDict]] = ContextVar('read')
+
+
+@contextmanager
+def reading_once() -> Iterator[None]:
+    """Let equal settings share what is read of a pretrained ViT."""
+    token = _READ.set({})
+    try:
+        yield
+    finally:
+        _READ.reset(token)
 
 
 @dataclass(frozen=True)
@@ -48,8 +62,11 @@ class VitSettings:
             FileNotFoundError: If the file is missing.
             ValueError: If its keys or shapes do not fit.
         """
-        return load_vit_weights(
-            self.pretrained, self.arch, self.build(), dtype=None)
+        read = _READ.get({})
+        if repr(self) not in read:
+            read[repr(self)] = load_vit_weights(
+                self.pretrained, self.arch, self.build(), dtype=None)
+        return read[repr(self)]
 
 
 @runtime_checkable

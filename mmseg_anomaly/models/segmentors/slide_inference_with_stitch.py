@@ -19,7 +19,7 @@ from mmseg.utils import (
 )
 from torch import Tensor, nn
 
-from ..eomt.vit_settings import check_same_vit, hand_out_vit
+from ..eomt.vit_settings import check_same_vit, hand_out_vit, reading_once
 from ..inference.undo_test_transforms import undo_test_transforms
 from ..inference.windows import WindowSettings, stitch_windows
 from ..interfaces import as_evidence_head
@@ -115,6 +115,11 @@ class SlideInferenceWithStitch(EncoderDecoder):
         check_outlier_losses(self.outlier_losses, self.decode_head)
         # set by AnomalyTTAModel, which scores after merging
         self.keep_evidence = False
+
+    def init_weights(self) -> None:
+        """Initialise all parts; a pretrained ViT is read for both halves."""
+        with reading_once():
+            super().init_weights()
 
     def test_step(self, data: dict) -> SampleList:
         """Test a batch; images of different sizes go one by one."""

@@ -7,6 +7,9 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 
 import mmseg_anomaly  # noqa: F401
+from mmseg_anomaly.models.eomt import vit_settings
+from mmseg_anomaly.models.eomt.vit import build_vit, materialize
+from mmseg_anomaly.models.eomt.vit_weights import load_vit_weights
 
 ARCH = dict(embed_dim=12, depth=4, num_heads=3)
 VIT = dict(arch=ARCH, img_size=(16, 24), patch_size=8, num_joint_blocks=2)
@@ -96,6 +99,27 @@ def test_halves__that_disagree_are_refused(key, value, shown):
         both(**{key: value})
     with pytest.raises(ValueError, match='state it once, as `model.vit'):
         both({key: value})
+
+
+@pytest.mark.parametrize('head', [SEMANTIC, PIXEL], ids=['eomt', 'pixel'])
+def test_init_weights__reads_the_file_for_both_halves(
+        head, tmp_path, monkeypatch):
+    torch.manual_seed(0)
+    vit = materialize(build_vit(ARCH, (16, 24), 8))
+    path = str(tmp_path / 'vit.pth')
+    torch.save(vit.state_dict(), path)
+    read = []
+    monkeypatch.setattr(vit_settings, 'load_vit_weights', lambda *a, **k: (
+        read.append(a[0]), load_vit_weights(*a, **k))[1])
+    for _ in range(2):  # nothing is kept for the next model
+        model = build(dict(VIT, pretrained=path), head=head)
+        model.init_weights()
+        half = model.decode_head
+        half = half.semantic_head if head is PIXEL else half
+        assert torch.equal(model.backbone.pos_embed, vit.pos_embed)
+        assert torch.equal(half.blocks[1].attn.qkv.weight,
+                           vit.blocks[3].attn.qkv.weight)
+    assert read == [path] * 2
 
 
 def test_config__that_overrides_one_half_of_our_base(tmp_path):
