@@ -21,52 +21,25 @@ def smooth_noise(image_hw: tuple[int, int], cell_px: float,
     return cv2.resize(grid, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
-def _stripes(u: np.ndarray, v: np.ndarray, count: float,
-             generator: np.random.Generator) -> np.ndarray:
-    return np.floor(u * count) % 2
-
-
-def _checks(u: np.ndarray, v: np.ndarray, count: float,
-            generator: np.random.Generator) -> np.ndarray:
-    return (np.floor(u * count) + np.floor(v * count)) % 2
-
-
-def _dots(u: np.ndarray, v: np.ndarray, count: float,
-          generator: np.random.Generator) -> np.ndarray:
-    return np.hypot(u * count % 1 - 0.5, v * count % 1 - 0.5) < 0.3
-
-
-def _ramp(u: np.ndarray, v: np.ndarray, count: float,
-          generator: np.random.Generator) -> np.ndarray:
-    return np.clip(u, 0, 1)
-
-
-def _zigzag(u: np.ndarray, v: np.ndarray, count: float,
-            generator: np.random.Generator) -> np.ndarray:
-    return np.floor(v * count + np.abs(u * count % 2 - 1)) % 2
-
-
-def _plaid(u: np.ndarray, v: np.ndarray, count: float,
-           generator: np.random.Generator) -> np.ndarray:
-    return ((u * count % 1 < 0.3) + (v * count % 1 < 0.3).astype(float)) / 2
-
-
-def _rings(u: np.ndarray, v: np.ndarray, count: float,
-           generator: np.random.Generator) -> np.ndarray:
-    return np.floor(np.hypot(u - 0.5, v - 0.5) * 2 * count) % 2
-
-
-def _marble(u: np.ndarray, v: np.ndarray, count: float,
-            generator: np.random.Generator) -> np.ndarray:
-    veins = smooth_noise(u.shape, u.shape[0] / 6, generator)
-    return 0.5 + 0.5 * np.sin(8 * u * count / 4 + 5 * veins)
-
-
+# u to the right, v down, n periods, and a generator where chance decides.
 PATTERNS: dict[str, dict[str, Pattern]] = {
-    'train': {'stripes': _stripes, 'checks': _checks, 'dots': _dots,
-              'ramp': _ramp},
-    'test': {'zigzag': _zigzag, 'plaid': _plaid, 'rings': _rings,
-             'marble': _marble}
+    'train': {
+        'stripes': lambda u, v, n, _: np.floor(u * n) % 2,
+        'checks': lambda u, v, n, _: (np.floor(u * n) + np.floor(v * n)) % 2,
+        'dots': lambda u, v, n, _: np.hypot(u * n % 1 - 0.5,
+                                            v * n % 1 - 0.5) < 0.3,
+        'ramp': lambda u, v, n, _: np.clip(u, 0, 1)
+    },
+    'test': {
+        'zigzag': lambda u, v, n, _: np.floor(
+            v * n + np.abs(u * n % 2 - 1)) % 2,
+        'plaid': lambda u, v, n, _: ((u * n % 1 < 0.3)
+                                     + (v * n % 1 < 0.3).astype(float)) / 2,
+        'rings': lambda u, v, n, _: np.floor(
+            np.hypot(u - 0.5, v - 0.5) * 2 * n) % 2,
+        'marble': lambda u, v, n, generator: 0.5 + 0.5 * np.sin(
+            2 * u * n + 5 * smooth_noise(u.shape, len(u) / 6, generator))
+    }
 }
 
 
