@@ -37,6 +37,12 @@ class AnomalyDataset(BaseSegDataset):
     ``get_data_info`` gives ``frame_id``, and ``heatmap_folder`` where the
     SegmentMeIfYouCan code knows the set.
 
+    .. code-block:: python
+
+        test_dataloader = dict(dataset=dict(
+            type='RoadAnomalyDataset', data_root='data/RoadAnomaly',
+            pipeline=test_pipeline))
+
     Args:
         data_root: The folder of this set.
         pipeline: Transforms; labels by ``LoadCheckedAnnotations``.

@@ -31,12 +31,6 @@ class LostAndFoundDataset(AnomalyDataset):
     objects that are no hazard: 'labelIds' counts them as obstacles, as the
     benchmark does, 'TrainIds' has them as 0, hence void.
 
-    .. code-block:: python
-
-        test_dataloader = dict(dataset=dict(
-            type='LostAndFoundDataset', data_root='data/LostAndFound',
-            split='test_no_known', pipeline=test_pipeline))
-
     Args:
         data_root: With ``leftImg8bit`` and ``gtCoarse``.
         encoding: 'labelIds' or 'TrainIds', which label files to read.

@@ -11,12 +11,6 @@ from .file_layouts import VALIDATION_LAYOUT, Layout, Split
 class RoadAnomalyDataset(AnomalyDataset):
     """RoadAnomaly (2019). Its files store anomalies as 2 and no void.
 
-    .. code-block:: python
-
-        test_dataloader = dict(dataset=dict(
-            type='RoadAnomalyDataset', data_root='data/RoadAnomaly',
-            pipeline=test_pipeline))
-
     Source: Lis et al., "Detecting the Unexpected via Image Resynthesis",
         arXiv 1904.07595.
     """

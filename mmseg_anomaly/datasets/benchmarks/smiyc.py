@@ -13,12 +13,6 @@ class RoadAnomaly21Dataset(AnomalyDataset):
 
     The labels of the 100 test images are the organisers' secret.
 
-    .. code-block:: python
-
-        test_dataloader = dict(dataset=dict(
-            type='RoadAnomaly21Dataset', data_root='data/RoadAnomaly21',
-            pipeline=test_pipeline))
-
     Source: Chan et al., arXiv 2104.14812; numbers and names of splits:
         road-anomaly-benchmark, ``datasets/tracks.py``.
     """
@@ -40,12 +34,6 @@ class RoadObstacle21Dataset(AnomalyDataset):
     Everything off the road is void. The release holds more ``validation_``
     images than the benchmark evaluates; those of ten prefixes are left out.
     'test' is what the leaderboard calls so, without night and snow.
-
-    .. code-block:: python
-
-        test_dataloader = dict(dataset=dict(
-            type='RoadObstacle21Dataset', data_root='data/RoadObsticle21',
-            pipeline=test_pipeline))
 
     Source: as ``RoadAnomaly21Dataset``.
     """
