@@ -1,6 +1,8 @@
 """Blend a pasted object into the image.
 
-Shape letters: H, W of the image, h, w of the object.
+The functions take the image (H, W, 3) uint8, or its part under the object,
+the background (h, w, 3) uint8; the object (h, w, 3) uint8; its pixels as a
+mask (h, w) bool, not empty; and row and column of its corner in the image.
 """
 import cv2
 import numpy as np
@@ -127,33 +129,16 @@ class OutlierBlending:
 
 def hard_blend(background: np.ndarray, image: np.ndarray,
                mask: np.ndarray) -> np.ndarray:
-    """Return the background with the object's pixels replaced.
-
-    Args:
-        background: (h, w, 3) uint8, the part of the scene under the object.
-        image: (h, w, 3) uint8, the object.
-        mask: (h, w) bool, the object's pixels.
-
-    Returns:
-        (h, w, 3) uint8, equal to ``image`` inside the mask and to
-        ``background`` outside.
-    """
+    """Return the background with the object's pixels replaced."""
     return np.where(mask[..., None], image, background)
 
 
 def feather_weight(mask: np.ndarray, feather_px: float) -> np.ndarray:
-    """Return the object's share in each pixel.
+    """Return the object's share in each pixel, (h, w) float32.
 
     Outside the mask it is 0. In the outermost pixels of the mask it is 1/2
     and rises linearly to 1, ``feather_px`` further inside. A pixel belongs
     to the object exactly where its share is at least one half.
-
-    Args:
-        mask: (h, w) bool.
-        feather_px: Width of the ramp.
-
-    Returns:
-        (h, w) float32.
     """
     padded = np.pad(mask.astype(np.uint8), 1)
     distance = cv2.distanceTransform(
@@ -172,21 +157,11 @@ def feather_blend(background: np.ndarray, image: np.ndarray,
 
 def poisson_blend(img: np.ndarray, image: np.ndarray, mask: np.ndarray,
                   top: int, left: int) -> np.ndarray:
-    """Return the window of an image with the object cloned into it.
+    """Return (h, w, 3) uint8, the background with the object cloned into it.
 
     OpenCV shrinks the mask it is given by three pixels; we grow it before
     and continue the object's border colours there, so that the object keeps
     its gradients up to its own border.
-
-    Args:
-        img: (H, W, 3) uint8.
-        image: (h, w, 3) uint8, the object.
-        mask: (h, w) bool, not empty.
-        top: Row of the object's first row in ``img``.
-        left: Column of its first column.
-
-    Returns:
-        (h, w, 3) uint8, the scene outside the mask.
 
     Source: Perez et al., Poisson Image Editing (2003), as OpenCV's
         ``seamlessClone``.
@@ -216,13 +191,6 @@ def cast_shadow(img: np.ndarray, mask: np.ndarray, top: int, left: int,
 
     A soft ellipse as wide as the lower tenth of the object: the light is
     ``1 - darkness * exp(-2 r^2)`` where r is 1 on the ellipse.
-
-    Args:
-        img: (H, W, 3) uint8.
-        mask: (h, w) bool, not empty.
-        top: Row of the object's first row in ``img``.
-        left: Column of its first column.
-        darkness: 0 to 1.
     """
     rows = np.flatnonzero(mask.any(axis=1))
     low = mask[rows[-1] - (rows[-1] - rows[0]) // 10:rows[-1] + 1]

@@ -46,7 +46,19 @@ class Placement(Protocol):
 
     def place(self, cutout: Cutout, scale: float, scene: Any,
               generator: np.random.Generator) -> Placed | None:
-        """Return an object in its size and place, None if there is none."""
+        """Choose size and place of an object.
+
+        Args:
+            cutout: In its own size.
+            scale: Longer side by the image's shorter side.
+            scene: This image, as ``scene`` returned it; may note what the
+                object covers.
+            generator: Decides.
+
+        Returns:
+            The object where it may go; None if it has no visible pixel at
+            its size or no place was found.
+        """
 
 
 class UniformScene(NamedTuple):
@@ -99,27 +111,12 @@ class UniformPlacement:
         self.max_tries = max_tries
 
     def scene(self, seg_label: np.ndarray) -> UniformScene:
-        """Look at an image before anything is pasted.
-
-        Args:
-            seg_label: (H, W) uint8.
-        """
+        """Return the labels before anything is pasted."""
         return UniformScene(seg_label)
 
     def place(self, cutout: Cutout, scale: float, scene: UniformScene,
               generator: np.random.Generator) -> Placed | None:
-        """Choose size and place of an object.
-
-        Args:
-            cutout: In its own size.
-            scale: Longer side by the image's shorter side.
-            scene: This image, as ``scene`` returned it.
-            generator: Decides.
-
-        Returns:
-            The object where it may go; None if it has no visible pixel at
-            its size or no place was found.
-        """
+        """Choose size and place of an object; see ``Placement``."""
         image_hw = scene.seg_label.shape
         cutout = scale_cutout(cutout, scale * min(image_hw))
         mask = cutout.mask()

@@ -128,13 +128,10 @@ class RoadPlacement:
         self.max_tries = max_tries
 
     def scene(self, seg_label: np.ndarray) -> RoadScene:
-        """Look at an image before anything is pasted.
-
-        Args:
-            seg_label: (H, W) uint8.
+        """Find the road, and the horizon if there is perspective.
 
         Raises:
-            ValueError: If the labels have another dtype.
+            ValueError: If the labels are not (H, W) uint8.
         """
         if seg_label.dtype != np.uint8:
             raise ValueError('RoadPlacement needs labels of uint8, got '
@@ -149,18 +146,10 @@ class RoadPlacement:
 
     def place(self, cutout: Cutout, scale: float, scene: RoadScene,
               generator: np.random.Generator) -> Placed | None:
-        """Choose place and size of an object.
+        """Choose place and size of an object; see ``Placement``.
 
-        Args:
-            cutout: In its own size.
-            scale: Longer side by the image's shorter side, in the last row
-                if there is perspective.
-            scene: This image, as ``scene`` returned it; notes the road that
-                the object covers.
-            generator: Decides.
-
-        Returns:
-            The object where it may go; None if no place was found.
+        With perspective, ``scale`` is that of the last row. ``scene`` notes
+        the road that the object covers.
         """
         largest_px = scale * min(scene.seg_label.shape)
         row_pixels = scene.row_pixels
