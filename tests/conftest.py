@@ -1,6 +1,7 @@
 """Fixtures that every test may use."""
 import importlib.util
 import json
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -8,6 +9,7 @@ from types import ModuleType
 import cv2
 import numpy as np
 import pytest
+from mmengine.logging import MMLogger
 
 SHARED_DIR = Path(__file__).resolve().parents[2] / 'shared'
 
@@ -24,6 +26,18 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('XDG_CACHE_HOME', str(tmp_path_factory.mktemp('cache')))
         yield
+
+
+@pytest.fixture
+def log() -> Iterator[list[str]]:
+    """The messages of MMEngine's current logger, from INFO up."""
+    messages = []
+    handler = logging.Handler(logging.INFO)
+    handler.emit = lambda record: messages.append(record.getMessage())
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(handler)
+    yield messages
+    logger.removeHandler(handler)
 
 
 @pytest.fixture(scope='session')

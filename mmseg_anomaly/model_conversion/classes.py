@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 
 import torch
+from mmengine.logging import print_log
 
 from .eomt_weights import EMPTY_WEIGHT, EoMTWeights
-from .report import Say
 
 
 def check_names(known: Sequence[str], num_known: int) -> None:
@@ -74,17 +74,16 @@ def match_classes(
 
 
 def change_classes(weights: EoMTWeights, sources: Mapping[str, int | None],
-                   say: Say, seed: int = 0) -> EoMTWeights:
+                   seed: int = 0) -> EoMTWeights:
     """Give the class head other classes.
 
     Rows of classes that continue are kept to the bit, and no-object always;
-    others are drawn as PyTorch draws a linear layer. So are the classes'
-    weights in the loss, if they are carried along; new ones are 1.
+    others are initialised as PyTorch initialises a linear layer. So are the
+    classes' weights in the loss, if they are carried along; new ones are 1.
 
     Args:
         weights: Any EoMT.
         sources: Index of the old class, None to start afresh, by new name.
-        say: Told which classes were kept, which are new and which are gone.
         seed: For the new ones.
 
     Returns:
@@ -104,13 +103,15 @@ def change_classes(weights: EoMTWeights, sources: Mapping[str, int | None],
         head[name][kept] = old[indices]
     fresh_names = [name for name, row in sources.items() if row is None]
     gone = set(range(weights.num_classes)) - set(indices.tolist())
-    say(f'classes: kept {int(kept.sum()) - 1} of {weights.num_classes} and '
+    print_log(
+        f'classes: kept {int(kept.sum()) - 1} of {weights.num_classes} and '
         f'no-object; reinitialised {", ".join(fresh_names) or "none"}; '
-        f'dropped {len(gone)}')
+        f'dropped {len(gone)}', logger='current')
     if EMPTY_WEIGHT in carried:
         old = carried[EMPTY_WEIGHT]
         carried[EMPTY_WEIGHT] = torch.ones(len(rows), dtype=old.dtype)
         carried[EMPTY_WEIGHT][kept] = old[indices]
-        say(f'{EMPTY_WEIGHT}, the weights of the classes in the loss: kept '
-            'and dropped as the classes are, 1 for each reinitialised')
+        print_log(f'{EMPTY_WEIGHT}, the weights of the classes in the loss: '
+                  'kept and dropped as the classes are, 1 for each '
+                  'reinitialised', logger='current')
     return EoMTWeights(weights.vit, head, carried)

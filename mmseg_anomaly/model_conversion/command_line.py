@@ -3,10 +3,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from mmengine.logging import print_log
+
 from .classes import change_classes, check_names, match_classes
 from .eomt_weights import EoMTWeights
 from .files import read_json
-from .report import say
 from .sizes import change_sizes
 
 
@@ -53,7 +54,7 @@ def adapt(weights: EoMTWeights, args: argparse.Namespace,
         The EoMT, and the names of its classes, None if unknown.
     """
     weights = change_sizes(
-        weights, say, img_size=args.img_size, patch_size=args.patch_size,
+        weights, img_size=args.img_size, patch_size=args.patch_size,
         source_img_size=args.source_img_size)
     known = list(about.get('classes', ()))
     if args.source_classes is not None:
@@ -63,7 +64,7 @@ def adapt(weights: EoMTWeights, args: argparse.Namespace,
         return weights, known or None
     sources = match_classes(_read_names(args.classes), known,
                             weights.num_classes)
-    return change_classes(weights, sources, say), list(sources)
+    return change_classes(weights, sources), list(sources)
 
 
 def _read_names(text: str) -> list[str] | dict[str, str | int | None]:
@@ -94,7 +95,8 @@ def _read_names(text: str) -> list[str] | dict[str, str | int | None]:
 def summarise(weights: EoMTWeights, target: str) -> None:
     """Say what was written."""
     names = ', '.join(sorted(weights.carried)) or 'none'
-    say(f'wrote {len(weights.vit) + len(weights.head)} tensors to {target}: '
+    print_log(
+        f'wrote {len(weights.vit) + len(weights.head)} tensors to {target}: '
         f'{weights.depth} blocks, {weights.num_joint_blocks} with queries, '
         f'patch {weights.patch_size}, {weights.num_classes} classes; missing '
-        f'none, unexpected none; carried along: {names}')
+        f'none, unexpected none; carried along: {names}', logger='current')

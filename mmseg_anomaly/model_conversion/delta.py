@@ -7,11 +7,11 @@ Source: https://github.com/tue-mps/eomt (MIT), training/lightning_module.py,
 ``delta_weights``.
 """
 import torch
+from mmengine.logging import print_log
 
 from ..models.eomt.vit_layouts import match_biases
 from ..models.eomt.vit_weights import fold_class_position, resample
 from .eomt_weights import EoMTWeights, StateDict
-from .report import Say
 from .sizes import grid_of
 
 MEAN = 'network.encoder.pixel_mean'
@@ -22,7 +22,7 @@ def holds_differences(weights: EoMTWeights) -> bool:
     return MEAN in weights.carried and not weights.carried[MEAN].any()
 
 
-def add_backbone(delta: EoMTWeights, backbone: StateDict, say: Say,
+def add_backbone(delta: EoMTWeights, backbone: StateDict,
                  img_size: tuple[int, int] | None = None) -> EoMTWeights:
     """Add a backbone to the differences from it.
 
@@ -34,7 +34,6 @@ def add_backbone(delta: EoMTWeights, backbone: StateDict, say: Say,
     Args:
         delta: Differences in the ViT, a whole head.
         backbone: A ViT by timm's names.
-        say: Told what was done.
         img_size: (height, width) that the differences are for, if their
             positions are no square.
 
@@ -44,7 +43,7 @@ def add_backbone(delta: EoMTWeights, backbone: StateDict, say: Say,
     Raises:
         ValueError: If the two do not fit, or the first is whole already.
     """
-    backbone = match_biases(backbone, set(delta.vit), say)
+    backbone = match_biases(backbone, set(delta.vit), 'the backbone')
     num_prefix = 0
     if 'pos_embed' in delta.vit:
         grid, num_prefix = grid_of(delta, img_size)
@@ -65,8 +64,8 @@ def add_backbone(delta: EoMTWeights, backbone: StateDict, say: Say,
     if probs.min() < 0 or probs.max() > 1:
         raise ValueError('the mask probabilities of the differences become '
                          f'{probs.tolist()}, expected values in [0, 1]')
-    say(f'added {len(vit)} tensors to those of the backbone, mask '
-        f'probabilities {probs.tolist()}')
+    print_log(f'added {len(vit)} tensors to those of the backbone, mask '
+              f'probabilities {probs.tolist()}', logger='current')
     return EoMTWeights(vit, head, carried)
 
 

@@ -5,11 +5,11 @@ Shape letters: N patches, P prefix tokens.
 import math
 
 import torch
+from mmengine.logging import print_log
 from timm.layers import resample_abs_pos_embed, resample_patch_embed
 
 from ..models.eomt.masks import make_upscaling, num_upscale_blocks
 from .eomt_weights import PATCH, EoMTWeights
-from .report import Say
 
 
 def grid_of(weights: EoMTWeights,
@@ -47,7 +47,7 @@ def grid_of(weights: EoMTWeights,
                      f'of {patch}; correct --source-img-size')
 
 
-def change_sizes(weights: EoMTWeights, say: Say, *,
+def change_sizes(weights: EoMTWeights, *,
                  img_size: tuple[int, int] | None = None,
                  patch_size: int | None = None,
                  source_img_size: tuple[int, int] | None = None,
@@ -56,7 +56,6 @@ def change_sizes(weights: EoMTWeights, say: Say, *,
 
     Args:
         weights: Any EoMT.
-        say: Told what was changed.
         img_size: New (height, width) in pixels, None to keep it. Rotary
             positions hold none.
         patch_size: New side of a patch in pixels, None to keep it.
@@ -94,17 +93,18 @@ def change_sizes(weights: EoMTWeights, say: Say, *,
             vit['pos_embed'] = resample_abs_pos_embed(
                 vit['pos_embed'].float(), new_size=list(new_grid),
                 old_size=list(grid), num_prefix_tokens=prefix)
-            say(f'resized pos_embed: {grid} to {new_grid} patches')
+            print_log(f'resized pos_embed: {grid} to {new_grid} patches',
+                      logger='current')
     if patch != weights.patch_size:
         vit[PATCH] = resample_patch_embed(
             vit[PATCH].float(), [patch, patch])
-        say(f'resized {PATCH}: {weights.patch_size} to {patch} pixels')
+        print_log(f'resized {PATCH}: {weights.patch_size} to {patch} pixels',
+                  logger='current')
     changed = EoMTWeights(vit, weights.head, weights.carried)
-    return _fit_upscaling(changed, say, seed)
+    return _fit_upscaling(changed, seed)
 
 
-def _fit_upscaling(weights: EoMTWeights, say: Say,
-                   seed: int) -> EoMTWeights:
+def _fit_upscaling(weights: EoMTWeights, seed: int) -> EoMTWeights:
     """As many upscaling blocks as the patch size asks for."""
     wanted = num_upscale_blocks(weights.patch_size)
     names = [n for n in weights.head if n.startswith('upscale.')]
@@ -122,6 +122,7 @@ def _fit_upscaling(weights: EoMTWeights, say: Say,
         head.update({f'upscale.{n}': v.to(dtype) for n, v in fresh.items()
                      if int(n.split('.')[0]) >= found})
     verb = 'reinitialised' if wanted > found else 'dropped'
-    say(f'{verb} {abs(wanted - found)} upscaling block(s): masks need '
-        f'{wanted} with this patch size; train the model before use')
+    print_log(f'{verb} {abs(wanted - found)} upscaling block(s): masks need '
+              f'{wanted} with this patch size; train the model before use',
+              logger='current')
     return EoMTWeights(weights.vit, head, weights.carried)

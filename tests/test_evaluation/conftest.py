@@ -1,13 +1,9 @@
 """What the tests of all metrics share."""
 import importlib
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
-from mmengine.logging import MMLogger
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
@@ -87,15 +83,3 @@ def square_sample(seed: int) -> SegDataSample:
     rba[labels == 255] = 9
     msp = np.where(np.arange(60) < left + 8, rba, 0)
     return make_sample(None, labels, f'{seed}.png', rba=rba, msp=msp)
-
-
-@pytest.fixture
-def log() -> Iterator[list[str]]:
-    """The messages of MMEngine's current logger."""
-    messages = []
-    handler = logging.Handler()
-    handler.emit = lambda record: messages.append(record.getMessage())
-    logger = MMLogger.get_current_instance()
-    logger.addHandler(handler)
-    yield messages
-    logger.removeHandler(handler)

@@ -60,9 +60,3 @@ def assert_same():
             assert torch.equal(found[name], value), name
 
     return compare
-
-
-@pytest.fixture
-def said():
-    """What a conversion said aloud: a list whose append it is given."""
-    return []

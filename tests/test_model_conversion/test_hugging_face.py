@@ -138,12 +138,12 @@ def camvid_image(shared_data_dir, size_hw):
 
 
 def test_camvid__outputs_are_those_of_the_class(
-        hugging_face, shared_data_dir, said, tmp_path):
+        hugging_face, shared_data_dir, log, tmp_path):
     """The class takes squares only, so that is what both are made for."""
     size = (352, 352)
     tensors, _ = read_checkpoint(
         shared_data_dir / 'eomt_s_camvid_official.bin')
-    weights = change_sizes(from_original(tensors), said.append,
+    weights = change_sizes(from_original(tensors),
                            img_size=size, source_img_size=(352, 480))
     vit = dict(arch='vit_small_patch14_dinov2', img_size=size)
     model = torch.nn.ModuleDict(dict(
@@ -183,11 +183,11 @@ def test_config__heads_do_not_fit(make_model):
         make_config(weights)
 
 
-def test_write__rectangle(make_model, said):
+def test_write__rectangle(make_model, log):
     weights = from_ours(make_model(img_size=(48, 80)).state_dict())
     with pytest.raises(ValueError, match='square images only: give a square'):
         to_hugging_face(weights)
-    weights = change_sizes(weights, said.append, img_size=(64, 64),
+    weights = change_sizes(weights, img_size=(64, 64),
                            source_img_size=(48, 80))
     assert make_config(weights, 2)['image_size'] == 64
 

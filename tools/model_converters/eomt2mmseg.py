@@ -26,7 +26,6 @@ from mmseg_anomaly.model_conversion.command_line import (
     add_arguments,
     summarise,
 )
-from mmseg_anomaly.model_conversion.report import say
 from mmseg_anomaly.models.eomt.vit_layouts import to_timm_names
 
 
@@ -67,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                              args.ignore)
     if args.backbone:
         backbone, _ = read_checkpoint(args.backbone)
-        weights = add_backbone(weights, to_timm_names(backbone), say,
+        weights = add_backbone(weights, to_timm_names(backbone),
                                args.source_img_size)
     elif holds_differences(weights):
         raise ValueError(f'{args.src} holds differences from a backbone (its '

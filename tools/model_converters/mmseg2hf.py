@@ -8,6 +8,8 @@ That class takes square images only, and DINOv2 only.
 import argparse
 from collections.abc import Sequence
 
+from mmengine.logging import print_log
+
 from mmseg_anomaly.model_conversion import (
     check_complete,
     from_ours,
@@ -25,7 +27,6 @@ from mmseg_anomaly.model_conversion.hugging_face import (
     make_config,
     write_folder,
 )
-from mmseg_anomaly.model_conversion.report import say
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -51,8 +52,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     weights, classes = adapt(weights, args, about)
     state_dict, carried = to_hugging_face(weights)
     if EMPTY_WEIGHT not in weights.carried:
-        say(f'made {EMPTY_WEIGHT}, the weights of the classes in the loss, '
-            f'anew: 1 each and {NO_OBJECT_WEIGHT} for no-object')
+        print_log(f'made {EMPTY_WEIGHT}, the weights of the classes in the '
+                  f'loss, again: 1 each and {NO_OBJECT_WEIGHT} for no-object',
+                  logger='current')
     write_folder(args.dst, state_dict, carried,
                  make_config(weights, args.num_heads, classes))
     summarise(weights, args.dst)

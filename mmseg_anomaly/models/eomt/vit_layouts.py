@@ -8,9 +8,9 @@ DINOv2: timm and Meta (``blocks.0.attn.qkv``; with registers Meta names them
 become timm's names.
 """
 import re
-from collections.abc import Callable
 
 import torch
+from mmengine.logging import print_log
 from torch import Tensor
 
 StateDict = dict[str, Tensor]
@@ -119,7 +119,7 @@ def _join_qkv(weights: StateDict) -> StateDict:
 
 
 def match_biases(weights: StateDict, names: set[str],
-                 say: Callable[[str], None]) -> StateDict:
+                 source: str) -> StateDict:
     """Add or leave out biases of queries and values that are 0.
 
     The published DINOv3 files have such biases, all 0, and timm has two
@@ -128,7 +128,7 @@ def match_biases(weights: StateDict, names: set[str],
     Args:
         weights: timm's names.
         names: Those that the model has.
-        say: Told what was added or left out.
+        source: What to call them in the log.
 
     Returns:
         A new dict. Biases that are not 0 are kept, so that they are missed.
@@ -146,6 +146,6 @@ def match_biases(weights: StateDict, names: set[str],
             matched[name] = torch.zeros_like(weights[norm])
     for names_of, verb in ((added, 'added'), (dropped, 'left out')):
         if names_of:
-            say(f'{verb} {len(names_of)} biases of queries and values, '
-                'all 0')
+            print_log(f'{source}: {verb} {len(names_of)} biases of queries '
+                      'and values, all 0', logger='current')
     return matched

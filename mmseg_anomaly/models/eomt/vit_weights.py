@@ -48,9 +48,7 @@ def load_vit_weights(
         weights = read_weights(pretrained, mmap=dtype is None)
         source = str(pretrained)
     expected = vit.state_dict()
-    weights = match_biases(
-        to_timm_names(weights), set(expected),
-        lambda text: print_log(f'{source}: {text}', logger='current'))
+    weights = match_biases(to_timm_names(weights), set(expected), source)
     num_prefix = 0 if vit.no_embed_class else vit.num_prefix_tokens
     if vit.no_embed_class:
         weights = fold_class_position(weights)
