@@ -26,14 +26,8 @@ def load_for_model(filename: str,
 
     They stay in the file until MMEngine copies them into a model, which
     saves time and memory. Anything else, such as the state of an optimiser,
-    which may live on, is read.
-
-    Args:
-        filename: As in :func:`load_from_local`.
-        map_location: As in :func:`load_from_local`.
-
-    Returns:
-        The checkpoint as it was saved.
+    which may live on, is read. Arguments are those of
+    :func:`load_from_local`.
     """
     checkpoint = load_from_local(filename, map_location, mmap=True)
     if not isinstance(checkpoint, dict) or 'state_dict' not in checkpoint:
@@ -45,15 +39,7 @@ def load_for_model(filename: str,
 @CheckpointLoader.register_scheme(prefixes=('http://', 'https://'), force=True)
 def load_from_http(filename: str,
                    map_location: MapLocation = None) -> dict[str, Any]:
-    """Download a checkpoint once a machine, then read it as a local one.
-
-    Args:
-        filename: Address of the file.
-        map_location: Where its tensors go, as in `torch.load`.
-
-    Returns:
-        The checkpoint as it was saved.
-    """
+    """Download a checkpoint once a machine, then read it as a local one."""
     path = _cached_path(filename)
     # Every launcher leaves LOCAL_RANK; a file appears only when complete.
     is_first = not is_distributed() or os.getenv('LOCAL_RANK', '0') == '0'
@@ -79,10 +65,6 @@ def _cached_path(url: str) -> Path:
               r'(\S+\:)?petrel://'), force=True)
 def refuse_scheme(filename: str, map_location: MapLocation = None) -> None:
     """Refuse an address that MMEngine would resolve by its own lists.
-
-    Args:
-        filename: Address of the checkpoint.
-        map_location: Unused, part of MMEngine's interface.
 
     Raises:
         ValueError: Always; names the address and what to give instead.
