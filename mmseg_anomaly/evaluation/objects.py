@@ -82,20 +82,21 @@ def match_components(predicted: np.ndarray, label: np.ndarray,
     if predicted.shape != label.shape:
         raise ValueError('`predicted` and `label` must have one shape, got '
                          f'{predicted.shape} and {label.shape}')
-    found, found_sizes = _components(predicted & (label != IGNORE_LABEL))
-    truth, truth_sizes = _components(label == 1)
-    dropped = found_sizes < min_sizes.predicted
+    predicted, predicted_sizes = _components(
+        predicted & (label != IGNORE_LABEL))
+    true, true_sizes = _components(label == 1)
+    dropped = predicted_sizes < min_sizes.predicted
     dropped[0] = True
-    void = truth_sizes < min_sizes.truth
+    void = true_sizes < min_sizes.truth
     # Few pixels are in both, so that indices beat arithmetic on whole images.
-    pixels = np.flatnonzero(found)
-    found = found.reshape(-1)[pixels]
-    truth = truth.reshape(-1)[pixels]
-    counts = ~dropped[found] & ~void[truth]
-    found, truth = found[counts], truth[counts]
-    sizes = np.bincount(found, minlength=found_sizes.size)
+    pixels = np.flatnonzero(predicted)
+    predicted = predicted.reshape(-1)[pixels]
+    true = true.reshape(-1)[pixels]
+    counts = ~dropped[predicted] & ~void[true]
+    predicted, true = predicted[counts], true[counts]
+    sizes = np.bincount(predicted, minlength=predicted_sizes.size)
     void[0] = True
-    return _matches(truth, found, np.where(void, 0, truth_sizes), sizes)
+    return _matches(true, predicted, np.where(void, 0, true_sizes), sizes)
 
 
 def _components(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -108,43 +109,52 @@ def _components(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return labels, stats[:count, cv2.CC_STAT_AREA].astype(np.int64)
 
 
-def _matches(truth: np.ndarray, found: np.ndarray, truth_sizes: np.ndarray,
-             found_sizes: np.ndarray) -> ComponentMatches:
+def _matches(true: np.ndarray, predicted: np.ndarray, true_sizes: np.ndarray,
+             predicted_sizes: np.ndarray) -> ComponentMatches:
     """Compute the ratios; components of size 0 do not count.
 
     Args:
-        truth: (P,) the true component of each valid predicted pixel, or 0.
-        found: (P,) the predicted component of each.
-        truth_sizes: (G + 1,) or more, indexed by ``truth``.
-        found_sizes: (N + 1,) or more, indexed by ``found``.
+        true: (P,) the true component of each valid predicted pixel, or 0.
+        predicted: (P,) the predicted component of each.
+        true_sizes: (G + 1,) or more, indexed by ``true``.
+        predicted_sizes: (N + 1,) or more, indexed by ``predicted``.
     """
-    shared = truth > 0
+    shared = true > 0
+    count = predicted_sizes.size
     pairs, areas = np.unique(
-        truth[shared].astype(np.int64) * found_sizes.size + found[shared],
+        true[shared].astype(np.int64) * count + predicted[shared],
         return_counts=True)
-    rows, columns = np.divmod(pairs, found_sizes.size)  # (M,) each
-    in_truth, in_found = truth_sizes > 0, found_sizes > 0
-    covered = np.bincount(rows, areas, truth_sizes.size)
-    hit = np.bincount(columns, areas, found_sizes.size)
-    siou = covered[in_truth] / (
-        truth_sizes + _outside(rows, found_sizes - hit, columns,
-                               truth_sizes.size))[in_truth]
-    predicted_siou = hit[in_found] / (
-        found_sizes + _outside(columns, truth_sizes - covered, rows,
-                               found_sizes.size))[in_found]
-    return ComponentMatches(siou, truth_sizes[in_truth],
-                            hit[in_found] / found_sizes[in_found],
-                            predicted_siou, found_sizes[in_found])
+    rows, columns = np.divmod(pairs, count)  # (M,) each
+    true_shared = np.bincount(rows, areas, true_sizes.size)
+    predicted_shared = np.bincount(columns, areas, count)
+    siou = _siou(true_shared, true_sizes, rows,
+                 predicted_sizes - predicted_shared, columns)
+    predicted_siou = _siou(predicted_shared, predicted_sizes, columns,
+                           true_sizes - true_shared, rows)
+    is_true, is_predicted = true_sizes > 0, predicted_sizes > 0
+    return ComponentMatches(
+        siou, true_sizes[is_true],
+        predicted_shared[is_predicted] / predicted_sizes[is_predicted],
+        predicted_siou, predicted_sizes[is_predicted])
 
 
-def _outside(own: np.ndarray, rest: np.ndarray, others: np.ndarray,
-             count: int) -> np.ndarray:
-    """Add up, for each component, what its partners have outside all others.
+def _siou(shared: np.ndarray, sizes: np.ndarray, own: np.ndarray,
+          rest: np.ndarray, partners: np.ndarray) -> np.ndarray:
+    """Return the sIoU of each component of one kind.
 
     The union of k and its partners P without the pixels of P in other
     components than k is k and the pixels of P in no component.
+
+    Args:
+        shared: Pixels of each component that are in any of the other kind.
+        sizes: Pixels of each component; 0 where it does not count.
+        own: (M,) the component of each pair.
+        rest: Of the other kind, pixels of each that are in none of this.
+        partners: (M,) the component of the other kind of each pair.
     """
-    return np.bincount(own, rest[others], count)
+    counts = sizes > 0
+    outside = np.bincount(own, rest[partners], sizes.size)
+    return shared[counts] / (sizes + outside)[counts]
 
 
 @dataclass(frozen=True)
@@ -211,17 +221,16 @@ def component_metrics(sums: Sequence[ComponentSums]) -> ComponentMetrics:
     num_truth = sum(part.num_truth for part in sums)
     num_predicted = sum(part.num_predicted for part in sums)
     nothing = np.zeros(THRESHOLDS.size, np.int64)
-    hits = sum((part.true_positives for part in sums), nothing)
-    alarms = sum((part.false_positives for part in sums), nothing)
-    misses = num_truth - hits
-    rated = 2 * hits + misses + alarms
+    tp = sum((part.true_positives for part in sums), nothing)
+    fp = sum((part.false_positives for part in sums), nothing)
+    fn = num_truth - tp
+    rated = 2 * tp + fn + fp
     f1_at = np.full(THRESHOLDS.size, math.nan)
-    np.divide(2. * hits, rated, out=f1_at, where=rated > 0)
+    np.divide(2. * tp, rated, out=f1_at, where=rated > 0)
     return ComponentMetrics(
         _mean(math.fsum(part.siou for part in sums), num_truth),
         _mean(math.fsum(part.ppv for part in sums), num_predicted),
-        float(f1_at.mean()), num_truth, num_predicted, f1_at, hits, misses,
-        alarms)
+        float(f1_at.mean()), num_truth, num_predicted, f1_at, tp, fn, fp)
 
 
 def _mean(total: float, count: int) -> float:
