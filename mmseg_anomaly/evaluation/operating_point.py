@@ -71,7 +71,7 @@ def choose_threshold(counts: ScoreCounts,
     check_target(fpr, tpr)
     # flagged when the lowest flagged key is keys[i]; the last flags nothing
     tp, fp = (np.append(np.cumsum(pixels[::-1])[::-1], 0)
-                    for pixels in (counts.positives, counts.negatives))
+              for pixels in (counts.positives, counts.negatives))
     if tpr is None:
         first = int(np.argmax(
             _rates(fp, 'fpr', 'in-distribution pixel') <= fpr))

@@ -18,15 +18,13 @@
                      "positives": 3911, "AuPRC": 1.5, "FPR95": 2.5}]}}}
 
 Pixels with a score > a threshold are flagged. ``values``, ``bounds`` and
-``intervals`` are in percent, ``curves`` in
-[0, 1] with falling thresholds and without the point (0, 0) of the ROC
-curve; ``fpr`` against ``recall`` is that curve, as recall is the true
-positive rate. ``num_pixels`` counts valid pixels. Scorers come in the
-order of the evaluation, an unnamed one as 'unnamed'. ``bootstrap``,
-``intervals`` and ``images`` are null unless asked for. Rows of images are
-exact in every protocol. Undefined values are ``NaN``, infinite thresholds
-``Infinity`` or ``-Infinity``, the tokens that Python's ``json`` reads and
-writes.
+``intervals`` are in percent, ``curves`` in [0, 1] with falling thresholds.
+The ROC curve is ``fpr`` against ``recall``, without its point (0, 0).
+``num_pixels`` counts valid pixels. Scorers come in the order of the
+evaluation, an unnamed one as 'unnamed'. ``bootstrap``, ``intervals`` and
+``images`` are null unless asked for. Rows of images are exact in every
+protocol. Undefined values are ``NaN``, infinite thresholds ``Infinity`` or
+``-Infinity``, the tokens that Python's ``json`` reads and writes.
 """
 import json
 from collections.abc import Sequence

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 FORMATS = ('png', 'svg')
 _SIZE_INCH = (5.6, 4.6)
-# Okabe and Ito's colours, which colour-blind readers can tell apart.
+# Okabe and Ito's colours, which colour-blind readers can distinguish.
 _COLORS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9',
            '#000000', '#999999', '#8B6C42')
 _STYLES = ('-', '--', ':')
@@ -23,7 +23,7 @@ def write_curves(folder: Path, title: str, summary: Mapping) -> list[Path]:
     Args:
         folder: Gets ``pr_curve`` and ``roc_curve``, each as PNG and SVG.
         title: Written above.
-        summary: Of ``AnomalyMetric``; scorers without points are left out.
+        summary: From ``AnomalyMetric``; scorers without points are left out.
 
     Returns:
         The files; none if no scorer has points.

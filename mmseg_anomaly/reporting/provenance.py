@@ -29,7 +29,7 @@ def digest(settings: Any) -> str:
 def head_facts(cfg: Mapping[str, Any]) -> dict[str, str]:
     """Return ``head_sha256`` of a pixel head that a config attaches.
 
-    The head is no part of the checkpoint; without one there is no fact.
+    The checkpoint does not hold the head. Without one the dict is empty.
     """
     head = attached_head(cfg)
     return {} if head is None else dict(head_sha256=sha256_of(head))

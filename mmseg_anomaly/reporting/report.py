@@ -13,7 +13,7 @@ from .runs import FinishedRun
 from .tables import Column, Table, markdown_table, to_latex, to_markdown
 
 PIXEL_METRICS = (('AuPRC', True), ('FPR95', False))
-# F1* as papers call it, to tell it from the F1 of pixels
+# F1* as papers call it, to distinguish it from the F1 of pixels
 COMPONENT_METRICS = {'sIoU': 'sIoU', 'PPV': 'PPV', 'F1*': 'F1'}
 COMPONENT_PREFIX = 'component'
 
@@ -63,8 +63,8 @@ def main_table(report: Report) -> Table:
         if _has_components(run):
             columns += [Column(title, metric) for metric in COMPONENT_METRICS]
         for scorer, values in rows:
-            found = run.summary['scorers'].get(scorer, {'values': {}})
-            values += [found['values'].get(metric, math.nan)
+            measured = run.summary['scorers'].get(scorer, {'values': {}})
+            values += [measured['values'].get(metric, math.nan)
                        for metric, _ in PIXEL_METRICS]
             values += _components(run, scorer).values()
     return Table(columns, rows)
@@ -127,7 +127,7 @@ def _without_nan(content: Any) -> Any:
 
 
 def csv_text(report: Report) -> str:
-    """Return one line for each dataset and scorer, its protocol beside it."""
+    """Return one line for each dataset and scorer, with its protocol."""
     lines = []
     for run in report.runs:
         for scorer, found in run.summary['scorers'].items():
@@ -181,8 +181,8 @@ def markdown_text(report: Report) -> str:
         markdown_table(keys, [[row[key] for key in keys] for row in counts]),
         *_partial_sets(report),
         markdown_table(('scorer', 'score, larger = more anomalous'),
-                     [(f'`{name}`', f'`{formula}`')
-                      for name, formula in report.formulas.items()]),
+                       [(f'`{name}`', f'`{formula}`')
+                        for name, formula in report.formulas.items()]),
         *_interval_tables(report)
     ]
     return '\n'.join(parts)

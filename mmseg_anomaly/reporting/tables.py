@@ -1,4 +1,4 @@
-"""Tables as papers print them: a row a scorer, columns grouped by dataset."""
+"""Tables as papers print them: a row for each scorer, columns by dataset."""
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

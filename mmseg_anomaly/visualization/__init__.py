@@ -1,4 +1,4 @@
-"""Drawing of anomaly maps."""
+"""Pictures of anomaly maps."""
 from .anomaly_visualizer import AnomalyLocalVisualizer
 
 __all__ = ['AnomalyLocalVisualizer']

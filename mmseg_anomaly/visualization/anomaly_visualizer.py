@@ -1,4 +1,4 @@
-"""One picture that shows why a pixel was called an anomaly."""
+"""Image, labels, classes and heat maps of a sample in one picture."""
 from collections.abc import Sequence
 
 import cv2
@@ -35,8 +35,8 @@ class AnomalyLocalVisualizer(SegLocalVisualizer):
     What a sample lacks is left out. The heat map is scaled image by image,
     between two percentiles of its scores, which the colour bar states, so
     brightness must not be compared between images. True anomalies are
-    outlined in red; with a threshold, what is called an anomaly is outlined
-    in white, on the image as well.
+    outlined in red; with a threshold, flagged pixels are outlined in white,
+    on the image as well.
 
     In distributed runs every process writes its pictures to disk; the other
     backends are the master's, so TensorBoard shows the master's share.
@@ -64,9 +64,8 @@ class AnomalyLocalVisualizer(SegLocalVisualizer):
         scorers: Names of the scorers whose maps are drawn, from left to
             right; none draws that of the first scorer of the model, or of
             the one that ``threshold`` names.
-        threshold: Scores above it are called anomalies: a number, or the
-            file that ``choose_threshold.py`` wrote for the checkpoint; None
-            draws no decision.
+        threshold: Scores above it are flagged: a number, or the file that
+            ``choose_threshold.py`` wrote for the checkpoint; None flags none.
 
     Raises:
         ValueError: If the colour map is unknown, the percentiles do not rise

@@ -47,7 +47,7 @@ def shrink(image: np.ndarray,
 
 def class_colors(num_classes: int,
                  palette: Sequence[Sequence[int]] | None) -> list[Color]:
-    """Return one colour a class: the palette's, then hues far apart."""
+    """Return one colour per class: the palette's, then hues far apart."""
     colors = [tuple(int(v) for v in color) for color in palette or []]
     for index in range(len(colors), num_classes):
         rgb = colorsys.hsv_to_rgb(index * 0.618 % 1, 0.65, 0.9)
@@ -167,7 +167,7 @@ def side_by_side(pictures: Sequence[np.ndarray],
 
 def legend(width_px: int, entries: Sequence[tuple[str,
                                                   Color]]) -> np.ndarray:
-    """Draw names beside patches of their colours, in as many lines as needed.
+    """Draw names next to their colours, in as many lines as needed.
 
     Args:
         width_px: Width of the picture.

@@ -59,10 +59,7 @@ class AnomalyMetric(StreamingMetric):
             whose labels are hidden.
         keep_results: What ``tools/test.py --out`` sets with
             ``output_dir``; written maps are always kept.
-        collect_device: 'cpu' gathers counts through files, 'gpu' through
-            the process group (of any backend).
-        prefix: Replaces 'anomaly' in the names.
-        collect_dir: Folder of those files.
+        collect_device, prefix, collect_dir: As in ``StreamingMetric``.
         summary_path: File for values, bounds, thresholds and curves of
             every scorer, see ``reports``; the first process writes it.
         protocol: 'exact'; 'smiyc' for the bins of the SegmentMeIfYouCan

@@ -37,8 +37,8 @@ class ComponentMetric(StreamingMetric):
 
     Reports, in percent, ``component/sIoU``, ``component/PPV`` and
     ``component/F1`` of the first scorer and ``component/<scorer>/sIoU`` and
-    so on of each; see ``components`` for what they are. A value is NaN where
-    no component is there to be rated.
+    so on of each; ``objects`` defines them. A value is NaN where there is
+    no component to rate.
 
     A pixel is flagged where its score > threshold. The threshold of the best
     F1 is known only when all pixels are: until then each process keeps maps
@@ -57,10 +57,9 @@ class ComponentMetric(StreamingMetric):
     Args:
         track: 'anomaly' drops predicted components below 500 pixels and true
             ones below 100; 'obstacle' below 50 and 10, also for LostAndFound.
-        threshold: 'best_f1' of the pixels of the same set; a number, which a
-            score has to exceed; or a file of
-            ``tools/analysis_tools/choose_threshold.py``. The latter two
-            belong to one scorer.
+        threshold: 'best_f1' of the pixels of the same set; or, for one
+            scorer, a number, or a file of
+            ``tools/analysis_tools/choose_threshold.py``.
         scorers: Names of the scorers to rate; None rates all of them, or
             the one that the file names.
         protocol: How the best F1 is found: 'exact'; 'smiyc' by the bins of
@@ -68,10 +67,7 @@ class ComponentMetric(StreamingMetric):
             to float16, as the official code reads them.
         spool_dir: Folder for the temporary file; None lets the system choose
             one.
-        collect_device: 'cpu' gathers counts through files, 'gpu' through
-            the process group (of any backend).
-        prefix: Replaces 'component' in the names.
-        collect_dir: Folder of those files.
+        collect_device, prefix, collect_dir: As in ``StreamingMetric``.
 
     Raises:
         FileNotFoundError: If the file of the threshold does not exist.
@@ -104,7 +100,7 @@ class ComponentMetric(StreamingMetric):
         super().__init__(collect_device, prefix, collect_dir)
 
     def _given(self, threshold: str | float) -> float:
-        """Return a threshold known beforehand."""
+        """Return the threshold that a number or a file states."""
         if isinstance(threshold, str):
             content = read_threshold(threshold)
             if self.scorers not in (None, (content['scorer'], )):

@@ -15,8 +15,8 @@ from ...labels import IGNORE_INDEX, split_outliers
 class SemanticIoUMetric(IoUMetric):
     """MMSeg's IoU over class ids only; the reserved labels count as void.
 
-    A set without one pixel of a class, as the anomaly benchmarks are,
-    reports nothing and says so. Unknown arguments are an error here.
+    For a set whose labels hold no class, such as the anomaly benchmarks, it
+    reports nothing and logs that. Unknown arguments are an error here.
 
     Example::
 
@@ -29,7 +29,7 @@ class SemanticIoUMetric(IoUMetric):
         iou_metrics: 'mIoU', 'mDice' and 'mFscore', one or several.
         output_dir: Folder for predicted class ids, ``<image stem>.png``.
         nan_to_num, beta, format_only, collect_device, prefix: As in MMSeg.
-        keep_results: What ``tools/test.py --out`` sets beside
+        keep_results: What ``tools/test.py --out`` sets with
             ``output_dir``; written files are always kept.
 
     Raises:

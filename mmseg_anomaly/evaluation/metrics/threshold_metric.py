@@ -21,7 +21,7 @@ class ThresholdMetric(StreamingMetric):
 
     Reports ``threshold/threshold``, ``threshold/FPR`` and ``threshold/TPR``
     in [0, 1] of the model's first scorer, exact over all processes. Without
-    any anomaly the TPR is NaN, and a target FPR is all one can ask for.
+    any anomaly the TPR is NaN, and the target must be an FPR.
 
     Example::
 
@@ -33,12 +33,10 @@ class ThresholdMetric(StreamingMetric):
         tpr: Target true positive rate, instead.
         path: File for what was chosen; None writes none.
         facts: Further content of the file.
-        collect_device: 'cpu' gathers counts through files, 'gpu' through
-            the process group (of any backend).
-        prefix: Replaces 'threshold' in the names.
+        collect_device, prefix: As in ``StreamingMetric``.
 
     Raises:
-        ValueError: If not exactly one target is given, or it is no rate.
+        ValueError: If not exactly one target is given, or it is out of range.
     """
 
     default_prefix = 'threshold'

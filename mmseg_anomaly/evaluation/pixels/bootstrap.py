@@ -1,15 +1,14 @@
 """Confidence intervals by resampling images.
 
-A replicate times as many images as the set has, with replacement, and pools
-their pixels. Pixels are no unit to resample: those of one image depend on
-each other, and benchmarks with ten images have few units, however many
-pixels.
+A replicate samples as many images as the set has, with replacement, and pools
+their pixels. Images are the units: pixels of one image depend on each other,
+so a benchmark of ten images has few units, however many pixels.
 
-Images are resampled by their counts in at most 4096 cells each. The images
-of a replicate are those of the exact bootstrap; merging scores is all that
-differs. It moves every replicate and the set itself alike, so
-each replicate is corrected by what merging did to the set. Limits measured
-so were off by 0.04 points at most, where they lay 3 to 30 points apart.
+Each image is kept as its counts in at most 4096 cells. The images of a
+replicate are those of the exact bootstrap; only their scores are merged.
+Merging moves every replicate and the set itself alike, so each replicate is
+corrected by what it did to the set. Measured limits were off by 0.04 points
+at most, where they lay 3 to 30 points apart.
 
 Letters: R replicates, I images, P valid pixels of an image, D distinct scores
 or cells.
@@ -52,7 +51,7 @@ class Bootstrap:
     Attributes:
         replicates: At least 1.
         level: Share of the replicates inside the interval, in (0, 1).
-        seed: At least 0; one seed times the same images for every scorer.
+        seed: At least 0; every scorer gets the same samples.
 
     Raises:
         ValueError: If one is out of range.
@@ -181,7 +180,7 @@ def bootstrap_intervals(
 
 
 def _sampled_images(num_images: int, options: Bootstrap,
-           step: int) -> Iterator[np.ndarray]:
+                    step: int) -> Iterator[np.ndarray]:
     """Yield how often each replicate has each image, (up to step, I)."""
     generator = np.random.default_rng(options.seed)
     chances = np.full(num_images, 1 / num_images)

@@ -25,8 +25,8 @@ _MAX_PIXELS = 1 << 31  # before a count could overflow
 _CHUNK = 1 << 15  # pixels without a page that are counted at a time
 _NO_PAGE = np.int32(15)  # all offsets fall on place 0
 _NOTHING = np.zeros(0, np.intp)
-_THIN = 64 * NUM_PLACES  # where a page has a smaller share of pixels than of
-# so many cells, it is not worth its places
+_PAYING_CELLS = 64 * NUM_PLACES
+"""A page pays if its share of pixels is that of its cells among so many."""
 
 
 class CountedCells(NamedTuple):
@@ -76,11 +76,11 @@ class CellCounter:
             self._num_unpaged = 0
             self._pages.grow(keys)
             rest = self._pages.count_paged(keys, anomalous)
-            self._table.count_unpaged(cell_keys(keys[rest], self.level),
-                            anomalous[rest])
+            self._table.count_unpaged(
+                cell_keys(keys[rest], self.level), anomalous[rest])
 
     def is_full(self) -> bool:
-        """Tell whether many more pixels have no room."""
+        """Whether there is no room for many more pixels."""
         return (self._num_pixels >= _MAX_PIXELS
                 or self._table.most_cells > _MOST_CELLS
                 and self._table.count_cells() > _MOST_CELLS)
@@ -159,7 +159,7 @@ class CellPages:
         pages = pages[firsts]
         sizes = 1 << (self._bits - self._dropped[pages].astype(np.int64))
         chosen = np.argsort(-traffic / sizes)
-        chosen = chosen[(traffic * _THIN >= sizes)[chosen]]
+        chosen = chosen[(traffic * _PAYING_CELLS >= sizes)[chosen]]
         ends = self._num_used + np.cumsum(sizes[chosen])
         self._full = bool((ends > NUM_PLACES).any())
         chosen = np.sort(chosen[ends <= NUM_PLACES])

@@ -65,7 +65,7 @@ def dropped_bits(level: int) -> np.ndarray:
 
 
 def is_exact(keys: np.ndarray) -> np.ndarray:
-    """Tell which keys no level ever merges: scores within 2**-8 of +-1."""
+    """Whether no level merges a key: a score within 2**-8 of 1 or -1."""
     return _kept_bits()[keys >> np.uint32(BLOCK_BITS)] == _EXACT
 
 

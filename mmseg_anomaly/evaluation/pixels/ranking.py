@@ -6,8 +6,8 @@ between those of the best and the worst order inside every cell; half-way
 orders and partial ties lie between the two as well.
 
 Letters: D distinct scores or cells, in falling order of the score, N points
-that are kept of a curve. T, F are
-anomalous and in-distribution pixels scored above a cell, p, n those inside.
+that are kept of a curve; T, F anomalous and in-distribution pixels scored
+above a cell, p, n those inside.
 """
 from dataclasses import dataclass
 
@@ -49,9 +49,9 @@ class RankingMetrics:
 class RankingCurves:
     """Points of the precision-recall and the ROC curve, (N,) float64 each.
 
-    Pixels with a score > the threshold are flagged. Without any
-    positive or without any negative there are no points. The ROC curve
-    starts at (0, 0), which is not among the points.
+    Pixels with a score > the threshold are flagged. Without any positive or
+    without any negative there are no points. The ROC curve starts at (0, 0),
+    which is not among the points.
 
     Attributes:
         thresholds: Scores, strictly falling.
@@ -110,7 +110,7 @@ def _in_percent(*values: float) -> dict[str, float]:
 
 
 def _merged_cells(counts: ScoreCounts) -> np.ndarray:
-    """Tell which cells may hold pixels of different scores, (D,) bool."""
+    """Whether a cell may hold pixels of different scores, (D,) bool."""
     if counts.level == 0:
         return np.zeros(counts.keys.size, bool)
     several = counts.positives + counts.negatives > 1
@@ -121,9 +121,9 @@ def average_precision(positives: np.ndarray,
                       negatives: np.ndarray) -> np.ndarray:
     """Return the sum of recall steps times precision of counts (..., D)."""
     tp, fp = positives.cumsum(axis=-1), negatives.cumsum(axis=-1)
-    found = tp + fp
-    precision = np.divide(tp, found, out=np.zeros(found.shape),
-                          where=found > 0)
+    flagged = tp + fp
+    precision = np.divide(tp, flagged, out=np.zeros(flagged.shape),
+                          where=flagged > 0)
     steps = positives / tp[..., -1:]
     return np.sum(steps * precision, axis=-1)
 
@@ -168,7 +168,7 @@ def _bound_of_precision(positives: np.ndarray, negatives: np.ndarray,
     total = float(tp[-1])
     cells = np.flatnonzero(merged & (positives > 0))
     p, n, tp, fp = (x[cells].astype(np.float64)
-                          for x in (positives, negatives, tp, fp))
+                    for x in (positives, negatives, tp, fp))
     tied = p * tp / (tp + fp)
     best = p * tp / (tp + fp - n)
     above = tp - p + fp  # T + F + n

@@ -25,10 +25,10 @@ from .float_keys import cell_keys, score_keys, sufficient_level
 IGNORE_LABEL = 255  # labels.IGNORE_INDEX, whose module imports torch
 MAX_DISTINCT = 5 << 17
 
-_SLACK = 1 << 16  # cells above the limit before it is enforced
+_EXCESS = 1 << 16  # cells above the limit before it is enforced
 _CHUNK = 1 << 15  # pixels in flight; their scratch arrays stay in the cache
-_SAMPLE = 1 << 20  # pixels that tell what is to come
-_STRIDE = 4  # of those that tell whether to look at all of them
+_SAMPLE = 1 << 20  # pixels that choose the first level
+_STRIDE = 4  # of them every fourth is looked at first
 
 
 @dataclass(frozen=True)
@@ -109,13 +109,13 @@ class ScoreHistogram:
             if self._counter.is_full():
                 self._merge_counter()
         if (self._counter is not None and
-                self._counter.count_cells() > self.max_distinct + _SLACK):
+                self._counter.count_cells() > self.max_distinct + _EXCESS):
             self._merge_counter()
 
     def merge(self, other: ScoreCounts) -> None:
         """Add the counts of another part of the set, of any level."""
         self._merged = merge_counts([self._merged, other],
-                                     self.max_distinct)
+                                    self.max_distinct)
 
     def to_counts(self) -> ScoreCounts:
         """Return what was counted; the histogram can go on."""
@@ -193,7 +193,7 @@ def _valid_pixels(scores: np.ndarray, labels: np.ndarray,
                   source: str) -> tuple[np.ndarray, np.ndarray]:
     """Return the scores that are not void, and which are anomalous."""
     anomalous = labels == 1
-    # Whether there are but zeros and ones.
+    # Whether there are only zeros and ones.
     is_plain = np.count_nonzero(labels) == np.count_nonzero(anomalous)
     if not is_plain:
         valid = labels != IGNORE_LABEL

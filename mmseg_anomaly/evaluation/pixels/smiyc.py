@@ -139,8 +139,8 @@ def rank_smiyc(
 
     Returns:
         The metrics, in percent, with NaN for bounds as none are known, and
-        the curves. ``threshold`` is a bin's lower edge: that code calls a
-        pixel an anomaly where its score is above it.
+        the curves. ``threshold`` is a bin's lower edge: that code flags
+        pixels whose score is above it.
     """
     parts = [bins for _, bins in sorted(
         frames, key=lambda frame: (frame[0], frame[1].thresholds.tobytes()))]
@@ -182,9 +182,10 @@ def _values(thresholds: np.ndarray, tp: np.ndarray,
             fp: np.ndarray) -> tuple[dict[str, float], float]:
     """Return the metrics in percent and the threshold of the best F1."""
     recall, fpr = tp / tp[-1], fp / fp[-1]
-    found = tp + fp
-    precision = np.divide(tp, found, out=np.ones(tp.size), where=found > 0)
-    f1 = 2 * tp / (found + tp[-1])
+    flagged = tp + fp
+    precision = np.divide(tp, flagged, out=np.ones(tp.size),
+                          where=flagged > 0)
+    f1 = 2 * tp / (flagged + tp[-1])
     best = int(np.argmax(f1))
     results = (np.sum(np.diff(recall) * precision[1:]),
                fpr[np.searchsorted(recall, RECALL)],

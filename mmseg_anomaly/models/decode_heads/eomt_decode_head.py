@@ -52,11 +52,8 @@ class EoMTDecodeHead(JointBlocks):
                 dict(type='EIMLoss', temperature=1.0, loss_weight=0.1)])
 
     Args:
-        arch: As in ``EoMTViT``, like the next three and ``pretrained``;
-            ``vit`` of the segmentor hands them to both.
-        img_size: (height, width) in pixels.
-        patch_size: Side of a patch in pixels.
-        num_joint_blocks: How many of the last blocks run here.
+        arch, img_size, patch_size, num_joint_blocks, pretrained: As in
+            ``EoMTViT``; ``vit`` of the segmentor hands them to both.
         num_classes: Number of classes K, without no-object.
         num_queries: Number of queries Q.
         class_head: Config of a module such as ``IsoMaxPlusClassifier``,
@@ -66,7 +63,6 @@ class EoMTDecodeHead(JointBlocks):
         criterion: Loss of masks and classes, called with all predictions.
         query_losses: Losses on the class logits (B, Q, K + 1) of every
             prediction, such as ``EIMLoss``.
-        pretrained: As in ``EoMTViT``.
         drop_path_rate: Stochastic depth of the ViT's last block.
         with_cp: Recompute blocks in backward to save memory.
         init_cfg: As in every MMEngine module.

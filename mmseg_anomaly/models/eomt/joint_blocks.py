@@ -21,14 +21,9 @@ class JointBlocks(BaseModule):
     """Blocks, final norm, and how often each block masks its attention.
 
     Args:
-        arch: As in ``EoMTViT``, like the next three.
-        img_size: (height, width) in pixels.
-        patch_size: Side of a patch in pixels.
-        num_joint_blocks: How many of the last blocks run here.
         num_queries: How many tokens join in front.
-        pretrained: As in ``EoMTViT``.
-        drop_path_rate: Stochastic depth of the ViT's last block.
-        init_cfg: As in every MMEngine module.
+        arch, img_size, patch_size, num_joint_blocks, pretrained,
+            drop_path_rate, init_cfg: As in ``EoMTViT``.
 
     Raises:
         ValueError: If the arguments do not fit each other.

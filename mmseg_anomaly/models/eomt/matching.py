@@ -37,7 +37,7 @@ def sample_points(maps: Tensor, points: Tensor) -> Tensor:
 
 
 def pad_labels(label_maps: Tensor, num_classes: int) -> Tensor:
-    """Surround label maps with a pixel that is no class.
+    """Surround label maps with a pixel that belongs to no class.
 
     Args:
         label_maps: (B, H, W) integers >= 0.
@@ -108,7 +108,7 @@ class MaskTargets(Protocol):
         """
 
     def sample_matches(self, images: Tensor, targets: Tensor,
-                     points: Tensor) -> Tensor:
+                       points: Tensor) -> Tensor:
         """Read one target of one image for each row of points.
 
         Args:
@@ -159,7 +159,7 @@ class SemanticTargets:
         return soft.scatter_add_(1, labels[:, 0].T.long(), weights[:, 0].T)
 
     def sample_matches(self, images: Tensor, targets: Tensor,
-                     points: Tensor) -> Tensor:
+                       points: Tensor) -> Tensor:
         labels, weights = sample_corners(self.padded_labels, images, points)
         targets = targets.to(labels.dtype)[:, None]
         return (weights * (labels == targets)).sum(0)

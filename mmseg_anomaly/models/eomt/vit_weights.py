@@ -39,7 +39,7 @@ def load_vit_weights(
 
     Raises:
         FileNotFoundError: If the file is missing.
-        ValueError: If the file is none, holds something else than weights,
+        ValueError: If it is not a file of weights,
             or a key is missing, left over or of another shape.
     """
     if pretrained is True:
@@ -66,7 +66,7 @@ def load_vit_weights(
 
 
 def select_part(weights: StateDict, prefix: str) -> StateDict:
-    """The entries whose names begin so, without that beginning."""
+    """Return the entries whose names begin with a prefix, without it."""
     return {key.removeprefix(prefix): value
             for key, value in weights.items() if key.startswith(prefix)}
 

@@ -33,9 +33,10 @@ class IsoMaxPlusClassifier(nn.Module):
     into S. ``evidence_scale`` sharpens p there. The score ``min_distance``
     does not depend on it.
 
-    Of a checkpoint with a linear class head the rows of the weight become
-    the prototypes: a fine-tuning would not get anywhere from random ones.
-    The bias is dropped and d_s keeps its value; this is logged.
+    When a checkpoint with a linear class head is loaded, the rows of its
+    weight become the prototypes, because a fine-tuning would not get anywhere
+    from random ones. The bias is dropped and d_s keeps its value; this is
+    logged.
 
     Args:
         in_features: D.

@@ -79,9 +79,8 @@ def fitting_scorers(is_mask_classifier: bool,
     """Return the scorers that make sense for a head.
 
     Args:
-        is_mask_classifier: Whether ``seg_logits`` are scores of a mask
-            classifier rather than plain logits.
-        evidence_names: Keys of the dict that ``predict_evidence`` returns.
+        is_mask_classifier: As in ``EvidenceHead``.
+        evidence_names: Likewise.
 
     Returns:
         Names in the order of registration. Functions without a rule are left

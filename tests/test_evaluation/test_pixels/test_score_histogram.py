@@ -152,7 +152,7 @@ def test_metrics__equal_every_reference_case(reference_dir):
 
 @pytest.mark.parametrize('max_distinct', [655360, 30000, 50])
 def test_result__depends_on_the_multiset_alone(max_distinct, monkeypatch):
-    monkeypatch.setattr(score_histogram, '_SLACK', 500)
+    monkeypatch.setattr(score_histogram, '_EXCESS', 500)
     monkeypatch.setattr(score_histogram, '_CHUNK', 2048)
     scores, labels = _saturated(60_000)
     scores = np.concatenate([scores, scores[:30_000] - 1])
@@ -167,7 +167,7 @@ def test_result__depends_on_the_multiset_alone(max_distinct, monkeypatch):
 
 
 def test_level__is_the_smallest_that_suffices(monkeypatch):
-    monkeypatch.setattr(score_histogram, '_SLACK', 100)
+    monkeypatch.setattr(score_histogram, '_EXCESS', 100)
     monkeypatch.setattr(score_histogram, '_CHUNK', 512)
     rng = np.random.default_rng(0)
     scores = rng.standard_normal(20_000).astype(np.float32)
@@ -180,7 +180,7 @@ def test_level__is_the_smallest_that_suffices(monkeypatch):
 
 @pytest.mark.parametrize('max_distinct', [655360, 3000])
 def test_merge__equals_one_histogram(max_distinct, monkeypatch):
-    monkeypatch.setattr(score_histogram, '_SLACK', 500)
+    monkeypatch.setattr(score_histogram, '_EXCESS', 500)
     monkeypatch.setattr(score_histogram, '_CHUNK', 2048)
     scores, labels = _saturated(60_000)
     whole = _histogram(scores, labels, max_distinct=max_distinct)
