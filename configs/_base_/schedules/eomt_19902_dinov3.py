@@ -2,7 +2,7 @@
 # rate of 2e-4 for every layer, warm-up of 2000 + 3000 iterations, a first
 # annealing window of 0 to 3000. No Cityscapes config was published: the
 # length and the later windows are those of eomt_19902.py, an assumption. Its
-# `lr_mult=0.1` is left out, for it multiplies nothing there.
+# `lr_mult=0.1` is left out, because it multiplies nothing there.
 _base_ = './eomt_19902.py'
 
 max_iters = 19902
