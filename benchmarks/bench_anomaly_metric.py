@@ -44,7 +44,7 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def draw(case: str, rng: np.random.Generator) -> tuple:
+def make_image(case: str, rng: np.random.Generator) -> tuple:
     """Return scores float32 and stored labels uint8 of one image."""
     rows, columns = SIZE_HW
     blocks = rng.random((rows // 32, columns // 32)) < .02
@@ -77,11 +77,11 @@ def enlarge(coarse: np.ndarray) -> np.ndarray:
 def write(folder: Path, case: str, images: int) -> None:
     rng = np.random.default_rng(0)
     (folder / 'small').mkdir()
-    for part in draw(case, rng):  # a strip is enough
+    for part in make_image(case, rng):  # a strip is enough
         name = 'score' if part.dtype == np.float32 else 'label'
         part[:64].tofile(folder / 'small' / f'0.{name}')
     for index in range(images):
-        scores, labels = draw(case, rng)
+        scores, labels = make_image(case, rng)
         scores.tofile(folder / f'{index}.score')
         labels.tofile(folder / f'{index}.label')
 

@@ -7,7 +7,7 @@ images with the number of the component, as the official code does. Maps hold
 some 20 objects of 20 to 200 pixels across, the prediction lacks a part of
 each and has as many false alarms; ``--noise`` adds single false pixels.
 
-Time is CPU time, without drawing the maps.
+Time is CPU time, without making the maps.
 
     python benchmarks/bench_components.py [--images 100] [--track obstacle]
 """
@@ -41,7 +41,7 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def draw(seed: int, args: argparse.Namespace) -> tuple:
+def make_image(seed: int, args: argparse.Namespace) -> tuple:
     """Return a predicted mask (bool) and a label (uint8)."""
     rng = np.random.default_rng(seed)
     label = np.zeros(SIZE_HW, np.uint8)
@@ -105,7 +105,7 @@ def main() -> None:
     seconds = dict.fromkeys(sides, 0.)
     sums = {name: [] for name in sides}
     for seed in range(args.images):
-        predicted, label = draw(seed, args)
+        predicted, label = make_image(seed, args)
         for name, match in sides.items():
             start = time.process_time()
             matches = match(predicted, label, TRACKS[args.track])

@@ -1,4 +1,4 @@
-"""Time a pass that draws the maps of all scorers against a pass with one.
+"""Time a pass that makes the maps of all scorers against a pass with one.
 
 Each pass is the whole of what testing does with an image on one model:
 EoMT, windows, evidence, resizing, classes and maps. Random weights: time

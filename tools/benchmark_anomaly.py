@@ -1,7 +1,7 @@
 """Evaluate a checkpoint on every benchmark, with every scorer, in one pass.
 
 A dataset that was finished before is not run again, so the command can be
-stopped and given again. Tables, curves and results.json are written anew
+stopped and given again. Tables, curves and results.json are rewritten
 after each dataset.
 """
 import argparse
@@ -82,7 +82,7 @@ def parse_args() -> argparse.Namespace:
         help='also keep a row for each image in results.json')
     parser.add_argument(
         '--bootstrap', type=int, default=0, metavar='N',
-        help='confidence intervals from N draws of the images')
+        help='confidence intervals from N samples of the images')
     parser.add_argument(
         '--save-heatmaps', metavar='DIR',
         help='the dir to save the maps to, as SegmentMeIfYouCan reads them')
@@ -98,7 +98,7 @@ def choose_scorers(cfg: Config, names: list[str] | None) -> list[str | dict]:
     """Return entries of ``test_cfg.scorer``: those asked for, or all."""
     if names:
         return [parse_scorer(name) for name in names]
-    # Built, for a part of it may offer evidence that its class does not.
+    # Built, because a part of it may offer evidence that its class does not.
     _, decode_head = hand_out_vit(
         cfg.model.get('vit'), cfg.model.backbone, cfg.model.decode_head)
     head = as_evidence_head(MODELS.build(decode_head))

@@ -96,7 +96,7 @@ def dataset_of(cfg: Config) -> ConfigDict:
 
 
 def collect_samples(dataset: object, num_samples: int, num_shown: int,
-                 seed: int) -> tuple[list[dict], list[dict], Counter]:
+                    seed: int) -> tuple[list[dict], list[dict], Counter]:
     """Return records of all objects, samples to show, and counts."""
     records, shown, counts = [], [], Counter()
     numbers = np.random.default_rng(seed).integers(

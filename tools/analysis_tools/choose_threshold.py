@@ -1,6 +1,6 @@
-"""Choose the score above which a pixel is called an anomaly.
+"""Choose the score above which pixels are flagged.
 
-The threshold for a target false or true positive rate is stored beside the
+The threshold for a target false or true positive rate is stored next to the
 checkpoint, where pictures and component metrics find it. A false positive
 rate needs images without anomalies only, for example those of validation.
 """
@@ -36,7 +36,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--on', choices=('val', 'test'), default='val',
         help='which dataset of the config (default: %(default)s); a '
-        'threshold chosen on test is no fair one there')
+        'threshold chosen on test flatters the model there')
     parser.add_argument(
         '-o', '--out', help='default: CHECKPOINT with .threshold.json in the '
         'place of its suffix')

@@ -213,7 +213,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     unlabelled = void_by_design(dataset)
     audits = [
         audit_sample(dataset.get_data_info(index), num_classes,
-                    may_be_void=index in unlabelled)
+                     may_be_void=index in unlabelled)
         for index in mmengine.track_iter_progress(range(len(dataset)))
     ]
     doubts = doubts_of_set(dataset, audits)

@@ -84,7 +84,7 @@ def main() -> None:
     pictures = Path(runner.log_dir, 'vis_data', 'vis_image')
     print_log(
         f'\n\n{compare(untrained, trained)}\n\n'
-        'All in percent; FPR95 is the better the lower. The world is drawn, '
+        'All in percent; of FPR95 lower is better. The world is drawn, '
         'so these\nnumbers compare a model with itself, not with others.\n'
         f'Pictures (image, truth, classes, heat map): {pictures}\n'
         f'Every score of both models: {summary}\n'

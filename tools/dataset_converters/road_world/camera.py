@@ -44,9 +44,9 @@ class Camera:
                       self.horizon_y * factor, self.height_m)
 
 
-def draw_camera(image_hw: tuple[int, int],
+def sample_camera(image_hw: tuple[int, int],
                 generator: np.random.Generator) -> Camera:
-    """Draw a camera such as a car carries, for a picture of (H, W)."""
+    """Sample a camera such as a car carries, for a picture of (H, W)."""
     height, width = image_hw
     return Camera(
         focal_px=width * generator.uniform(0.65, 0.85),

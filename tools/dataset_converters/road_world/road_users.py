@@ -40,7 +40,7 @@ def _box(left: float, right: float, low: float, high: float) -> list:
 
 def cast_shadow(canvas: Canvas, camera: Camera, foot: Foot, half_m: float,
                 slant: float, factor: float) -> None:
-    """Darken the ground below and beside a thing.
+    """Darken the ground below and next to a thing.
 
     Args:
         canvas: Darkened in place.

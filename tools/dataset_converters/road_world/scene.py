@@ -14,7 +14,7 @@ from mmseg_anomaly.datasets.synthetic_roads.strange_objects import (
 )
 from mmseg_anomaly.labels import OUTLIER_INDEX
 
-from .camera import Camera, draw_camera
+from .camera import Camera, sample_camera
 from .canvas import Canvas
 from .road_users import (
     cast_shadow,
@@ -25,10 +25,10 @@ from .road_users import (
 )
 from .street import (
     Street,
-    draw_street_shape,
     paint_ground,
     paint_houses,
     paint_sky,
+    sample_street_shape,
 )
 
 SUPERSAMPLING = 2  # scenes are drawn larger and averaged down
@@ -58,8 +58,8 @@ def draw_scene(image_hw: tuple[int, int],
                generator: np.random.Generator) -> Scene:
     """Draw a scene of (H, W) pixels; equal generators give equal scenes."""
     large_hw = (image_hw[0] * SUPERSAMPLING, image_hw[1] * SUPERSAMPLING)
-    camera = draw_camera(large_hw, generator)
-    street = draw_street_shape(generator)
+    camera = sample_camera(large_hw, generator)
+    street = sample_street_shape(generator)
     canvas = Canvas(large_hw, generator)
     paint_sky(canvas, generator)
     paint_ground(canvas, camera, street, generator)
@@ -115,7 +115,7 @@ def apply_exposure(image: np.ndarray,
 
     Args:
         image: (H, W, 3) float32 BGR around [0, 255].
-        generator: Draws brightness, contrast, tint and noise.
+        generator: Samples brightness, contrast, tint and noise.
 
     Returns:
         (H, W, 3) uint8.
@@ -140,7 +140,7 @@ def add_strange_objects(
     Args:
         scene: Left untouched.
         count: Number of objects.
-        generator: Draws objects, places and sizes.
+        generator: Samples objects, places and sizes.
 
     Returns:
         ``(image, label)`` as in the scene, with 254 where an object covers

@@ -31,7 +31,7 @@ class Street:
 
     Args:
         road_half_width_m: From the middle of the road to its kerb.
-        sidewalk_width_m: Of each of the two sidewalks.
+        sidewalk_width_m: Width of each of the two sidewalks.
         offset_m: How far the camera is right of the middle.
         side_light: Brightness of the left and of the right facades.
     """
@@ -47,8 +47,8 @@ class Street:
         return self.road_half_width_m + self.sidewalk_width_m
 
 
-def draw_street_shape(generator: np.random.Generator) -> Street:
-    """Draw the measures of a street."""
+def sample_street_shape(generator: np.random.Generator) -> Street:
+    """Sample the measures of a street."""
     lights = generator.permutation([1.0, generator.uniform(0.55, 0.9)])
     return Street(
         road_half_width_m=generator.uniform(3.2, 5.0),
