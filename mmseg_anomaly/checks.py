@@ -21,21 +21,13 @@ Number = int | float
 
 
 class Bounds(NamedTuple):
-    """What a number may be.
+    """What a number may be."""
 
-    Attributes:
-        low: Smallest value.
-        high: Largest value.
-        above: Every value is larger.
-        below: Every value is smaller.
-        finite: Whether infinity is refused.
-    """
-
-    low: Number | None = None
-    high: Number | None = None
-    above: Number | None = None
-    below: Number | None = None
-    finite: bool = True
+    low: Number | None = None  # smallest value
+    high: Number | None = None  # largest value
+    above: Number | None = None  # every value is larger
+    below: Number | None = None  # every value is smaller
+    finite: bool = True  # whether infinity is refused
 
     def hold(self, value: Number) -> bool:
         """Return whether a number lies within; NaN never does."""
@@ -46,19 +38,37 @@ class Bounds(NamedTuple):
                 and (self.above is None or value > self.above)
                 and (self.below is None or value < self.below))
 
-    def words(self) -> list[str]:
-        """Return what is allowed, such as ['at least 1']."""
-        if self.low is not None and self.high is not None:
-            return [f'between {self.low} and {self.high}']
-        words = []
-        if self.above is not None:
-            words.append('positive' if self.above == 0
-                         else f'above {self.above}')
-        for word, bound in (('at least', self.low), ('at most', self.high),
-                            ('below', self.below)):
-            if bound is not None:
-                words.append(f'{word} {bound}')
-        return words
+    def noun(self, noun: str) -> str:
+        """Return what is allowed of a noun, as 'number in (0, 1]'."""
+        phrase = self._phrase()
+        if phrase == 'positive':
+            return f'positive {noun}'
+        of = 'of ' if phrase.startswith('at ') else ''
+        return f'{noun} {of}{phrase}'.rstrip()
+
+    def demand(self, value: Number) -> str:
+        """Return what a number out of bounds must do, as 'be positive'."""
+        phrase = self._phrase()
+        if phrase.startswith('in '):
+            return f'lie {phrase}'
+        words = [phrase] if phrase else []
+        if value != value or value in (math.inf, -math.inf):
+            words.append('finite' if self.finite else 'a number')
+        return f'be {" and ".join(words)}'
+
+    def _phrase(self) -> str:
+        least = self.low if self.above is None else self.above
+        most = self.high if self.below is None else self.below
+        if least is not None and most is not None:
+            return (f'in {"[" if self.above is None else "("}{least}, '
+                    f'{most}{"]" if self.below is None else ")"}')
+        if least is not None and self.above is not None:
+            return 'positive' if least == 0 else f'above {least}'
+        if least is not None:
+            return f'at least {least}'
+        if most is None:
+            return ''
+        return f'at most {most}' if self.below is None else f'below {most}'
 
 
 def check_number(name: str, value: Any, *, optional: bool = False,
@@ -109,17 +119,39 @@ def check_numbers(name: str, values: Any, *, length: int | None = None,
         ValueError: If its length differs or a number is out of range.
     """
     limits = Bounds(**bounds)
-    title = _title(name, of)
     count = {None: '', 2: 'two '}.get(length, f'{length} ')
-    noun = 'integers' if kind is Integral else 'numbers'
-    positive = 'positive ' if limits.above == 0 else ''
-    rest = [word for word in limits.words() if word != 'positive']
-    allowed = ', '.join(
-        [f'{count}{positive}{noun} {layout}'.rstrip(), *rest])
+    noun = limits.noun('integers' if kind is Integral else 'numbers')
+    problem = (f'{_title(name, of)} must be {count}{noun}'
+               f'{layout and " "}{layout}, got {values!r}')
     if not _is_list(values) or not all(_is_a(kind, each) for each in values):
-        raise TypeError(f'{title} must be {allowed}, got {values!r}')
+        raise TypeError(problem)
     if length not in (None, len(values)) or not all(map(limits.hold, values)):
-        raise ValueError(f'{title} must be {allowed}, got {values!r}')
+        raise ValueError(problem)
+
+
+def check_order(name: str, value: Any, upper_name: str, upper: Any, *,
+                equal: bool = True, of: object = None) -> None:
+    """Refuse a number that exceeds another argument.
+
+    Args:
+        name: The argument, as the config writes it.
+        value: What was given.
+        upper_name: The argument that it must not exceed.
+        upper: What was given for that.
+        equal: Whether both may be equal.
+        of: Whose arguments they are.
+
+    Raises:
+        TypeError: If one is not a number.
+        ValueError: If the first is larger, or one is NaN.
+    """
+    for title, each in ((name, value), (upper_name, upper)):
+        if not _is_a(Real, each):
+            check_number(title, each, of=of)
+    if not (value < upper or equal and value == upper):
+        word = 'at most' if equal else 'below'
+        raise ValueError(f'{_title(name, of)} must be {word} `{upper_name}`, '
+                         f'got {value!r} and {upper!r}')
 
 
 def check_size(name: str, value: Any, *, layout: str = '(rows, columns)',
@@ -194,20 +226,12 @@ def check_part(name: str, value: Any, kind: type, *, optional: bool = False,
 
 
 def integer_option(**bounds: Any) -> Callable[[str], int]:
-    """Return the ``type`` of an option of argparse that takes integers.
-
-    Args:
-        **bounds: Fields of :class:`Bounds`.
-    """
+    """Return the ``type`` of an option that takes integers in bounds."""
     return _number_option(int, Bounds(**bounds))
 
 
 def number_option(**bounds: Any) -> Callable[[str], float]:
-    """Return the ``type`` of an option of argparse that takes numbers.
-
-    Args:
-        **bounds: Fields of :class:`Bounds`.
-    """
+    """Return the ``type`` of an option that takes numbers in bounds."""
     return _number_option(float, Bounds(**bounds))
 
 
@@ -222,7 +246,7 @@ def regex_option(text: str) -> str:
 
 
 def _number_option(kind: type, bounds: Bounds) -> Callable[[str], Number]:
-    noun = 'an integer' if kind is int else 'a number'
+    allowed = _article(bounds.noun('integer' if kind is int else 'number'))
 
     def parse(text: str) -> Number:
         try:
@@ -230,7 +254,6 @@ def _number_option(kind: type, bounds: Bounds) -> Callable[[str], Number]:
         except ValueError:
             value = math.nan
         if not bounds.hold(value):
-            allowed = ', '.join([noun, *bounds.words()])
             raise ArgumentTypeError(f'must be {allowed}, got {text!r}')
         return value
 
@@ -239,15 +262,15 @@ def _number_option(kind: type, bounds: Bounds) -> Callable[[str], Number]:
 
 def _check_real(title: str, value: Any, kind: type, bounds: Bounds) -> None:
     if not _is_a(kind, value):
-        noun = 'an integer' if kind is Integral else 'a number'
-        allowed = ', '.join([noun, *bounds.words()])
-        raise TypeError(f'{title} must be {allowed}, got {value!r}')
+        noun = bounds.noun('integer' if kind is Integral else 'number')
+        raise TypeError(f'{title} must be {_article(noun)}, got {value!r}')
     if not bounds.hold(value):
-        words = bounds.words()
-        if value != value or value in (math.inf, -math.inf):
-            words.append('finite' if bounds.finite else 'not NaN')
-        raise ValueError(f'{title} must be {" and ".join(words)}, got '
+        raise ValueError(f'{title} must {bounds.demand(value)}, got '
                          f'{value!r}')
+
+
+def _article(noun: str) -> str:
+    return f'an {noun}' if noun.startswith('integer') else f'a {noun}'
 
 
 def _is_a(kind: type, value: Any) -> bool:

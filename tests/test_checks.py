@@ -19,9 +19,9 @@ def test_check_number__takes_numbers_of_python_and_numpy(value):
 
 
 @pytest.mark.parametrize(('value', 'error', 'message'), [
-    ('1', TypeError, "`t` of Loss must be a number, positive, got '1'"),
-    (True, TypeError, '`t` of Loss must be a number, positive, got True'),
-    (None, TypeError, '`t` of Loss must be a number, positive, got None'),
+    ('1', TypeError, "`t` of Loss must be a positive number, got '1'"),
+    (True, TypeError, '`t` of Loss must be a positive number, got True'),
+    (None, TypeError, '`t` of Loss must be a positive number, got None'),
     (0, ValueError, '`t` of Loss must be positive, got 0'),
     (float('nan'), ValueError,
      '`t` of Loss must be positive and finite, got nan'),
@@ -36,15 +36,17 @@ def test_check_number__names_argument_value_and_what_is_allowed(
 
 
 @pytest.mark.parametrize(('bounds', 'value', 'words'), [
-    (dict(low=0), -1, 'at least 0'),
-    (dict(low=0, high=1), 2, 'between 0 and 1'),
-    (dict(above=0, high=1), 2, 'positive and at most 1'),
-    (dict(low=0, below=1), 1, 'at least 0 and below 1'),
-    (dict(above=3), 3, 'above 3'),
-    ({}, float('nan'), 'finite'),
+    (dict(low=0), -1, 'be at least 0'),
+    (dict(high=0), 1, 'be at most 0'),
+    (dict(low=0, high=1), 2, r'lie in \[0, 1\]'),
+    (dict(above=0, high=1), 0, r'lie in \(0, 1\]'),
+    (dict(low=0, below=1), 1, r'lie in \[0, 1\)'),
+    (dict(above=3), 3, 'be above 3'),
+    (dict(below=3), float('nan'), 'be below 3 and finite'),
+    ({}, float('nan'), 'be finite'),
 ])
 def test_check_number__says_each_bound(bounds, value, words):
-    with pytest.raises(ValueError, match=f'`share` must be {words}, got'):
+    with pytest.raises(ValueError, match=f'`share` must {words}, got'):
         checks.check_number('share', value, **bounds)
 
 
@@ -56,7 +58,7 @@ def test_check_number__infinity_where_it_is_allowed():
 
 @pytest.mark.parametrize('value', [2.5, 2.0, '2', True, float('nan'), [2]])
 def test_check_integer__refuses_other_types(value):
-    with pytest.raises(TypeError, match='`n` must be an integer, at least 1'):
+    with pytest.raises(TypeError, match='must be an integer of at least 1'):
         checks.check_integer('n', value, low=1)
 
 
@@ -82,8 +84,19 @@ def test_check_size__takes_lists_and_tuples():
 @pytest.mark.parametrize('values', ['123', 3, [1, '2'], [1, -1], [1, 2.5]])
 def test_check_numbers__names_all(values):
     with pytest.raises((TypeError, ValueError), match=(
-            '`start_iters` must be integers, at least 0, got')):
+            '`start_iters` must be integers of at least 0, got')):
         checks.check_numbers('start_iters', values, kind=Integral, low=0)
+
+
+@pytest.mark.parametrize(('lower', 'error'), [
+    ('1', TypeError), (None, TypeError), (4, ValueError),
+    (float('nan'), ValueError)])
+def test_check_order__names_both(lower, error):
+    checks.check_order('min', 3, 'max', 3)
+    with pytest.raises(error, match='`min` of Loss must be'):
+        checks.check_order('min', lower, 'max', 3, of=Loss())
+    with pytest.raises(ValueError, match='`min` must be below `max`, got 3 '):
+        checks.check_order('min', 3, 'max', 3, equal=False)
 
 
 @pytest.mark.parametrize('value', ['False', 1, None, 0.0])
@@ -129,14 +142,14 @@ def test_check_part__takes_configs_and_objects():
 @pytest.mark.parametrize('text', ['0', '-1', '2.5', 'two', '', 'nan', 'inf'])
 def test_integer_option__says_what_is_allowed(text):
     with pytest.raises(ArgumentTypeError, match=(
-            f'must be an integer, at least 1, got {text!r}')):
+            f'must be an integer of at least 1, got {text!r}')):
         checks.integer_option(low=1)(text)
 
 
 @pytest.mark.parametrize('text', ['1.5', 'nan', 'inf', 'much', '-0.1'])
 def test_number_option__says_what_is_allowed(text):
     assert checks.number_option(low=0, high=1)('0.5') == 0.5
-    with pytest.raises(ArgumentTypeError, match='a number, between 0 and 1'):
+    with pytest.raises(ArgumentTypeError, match=r'a number in \[0, 1\]'):
         checks.number_option(low=0, high=1)(text)
 
 
