@@ -13,7 +13,7 @@ from PIL import Image
 
 from mmseg_anomaly.datasets import SyntheticRoadsDataset
 from mmseg_anomaly.models.decode_heads import PixelAnomalyHead
-from mmseg_anomaly.models.scoring.evidence import CLOSENESS
+from mmseg_anomaly.models.scoring.evidence import CLOSENESS, VOID
 from mmseg_anomaly.models.scoring.scorer_configs import (
     fitting_scorers,
     formula,
@@ -153,8 +153,8 @@ def test_config_keys__are_arguments_with_these_defaults():
 def test_benchmarking__states_every_formula():
     text = (ROOT / 'docs' / 'benchmarking.md').read_text()
     names = fitting_scorers(
-        True, [*PixelAnomalyHead.evidence_names, CLOSENESS])
-    assert len(names) == 10
+        True, [*PixelAnomalyHead.evidence_names, CLOSENESS, VOID])
+    assert len(names) == 11
     for name in names:
         if name != 'pixel_head':
             rule = formula(name).removesuffix(', T = 1')

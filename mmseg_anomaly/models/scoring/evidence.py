@@ -17,6 +17,7 @@ EAM = 'eam'
 NO_OBJECT = 'no_object'
 CLOSENESS = 'closeness'
 PIXEL_HEAD = 'pixel_head'
+VOID = 'void'
 
 BAND_SIZE = 2**21
 """Mask values that are enlarged at once: 8 MB, which caches hold."""

@@ -22,7 +22,7 @@ import torch
 from mmseg.registry import TASK_UTILS
 from torch import Tensor
 
-from .evidence import CLOSENESS, EAM, PIXEL_HEAD, SEG_LOGITS
+from .evidence import CLOSENESS, EAM, PIXEL_HEAD, SEG_LOGITS, VOID
 
 Evidence = Mapping[str, Tensor]
 Scorer = Callable[[Evidence], Tensor]
@@ -217,3 +217,14 @@ def pixel_head(evidence: Evidence) -> Tensor:
     ``pixel_head`` (B, 2, H, W), the logits of normal and of anomaly.
     """
     return evidence[PIXEL_HEAD].softmax(dim=1)[:, 1:]
+
+
+@register_scorer('softmax(S, v)_v', evidence=VOID)
+def void(evidence: Evidence) -> Tensor:
+    """Return the probability of void that a pixel classifier gives.
+
+    The last of the softmax over the K logits and the evidence ``void`` v
+    (B, 1, H, W), in [0, 1], computed as sigmoid(v - logsumexp_c S_c).
+    """
+    known = evidence[SEG_LOGITS].logsumexp(dim=1, keepdim=True)
+    return (evidence[VOID] - known).sigmoid()
