@@ -1,4 +1,4 @@
-"""An EoMT's parameters in other projects' layouts: names, sizes, classes.
+"""Checkpoints of other code by the names that the models here have.
 
 Pure functions on state dicts; the tools in ``tools/model_converters`` only
 read, call them and write.
@@ -6,6 +6,7 @@ read, call them and write.
 from .classes import change_classes, match_classes
 from .delta import add_backbone, holds_differences
 from .eomt_weights import EoMTWeights, check_complete, from_ours, to_ours
+from .erfnet import from_original_erfnet
 from .files import read_checkpoint, write_checkpoint
 from .hugging_face import from_hugging_face, to_hugging_face
 from .original import from_original, to_original
@@ -13,7 +14,8 @@ from .sizes import change_sizes
 
 __all__ = [
     'EoMTWeights', 'add_backbone', 'change_classes', 'change_sizes',
-    'check_complete', 'from_hugging_face', 'from_original', 'from_ours',
-    'holds_differences', 'match_classes', 'read_checkpoint',
-    'to_hugging_face', 'to_original', 'to_ours', 'write_checkpoint'
+    'check_complete', 'from_hugging_face', 'from_original',
+    'from_original_erfnet', 'from_ours', 'holds_differences',
+    'match_classes', 'read_checkpoint', 'to_hugging_face', 'to_original',
+    'to_ours', 'write_checkpoint'
 ]

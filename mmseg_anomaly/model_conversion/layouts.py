@@ -24,6 +24,12 @@ OURS = Layout('EoMT of this project', 'decode_head.attn_mask_probs',
 PIXEL_HEAD = 'decode_head.semantic_head.attn_mask_probs'
 
 
+def without_wrappers(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Undo what ``torch.compile`` and data parallel training add to names."""
+    return {re.sub(r'^module\.|_orig_mod\.', '', name): value
+            for name, value in state_dict.items()}
+
+
 def unwrap(state_dict: Mapping[str, Tensor], layout: Layout,
            source: str) -> dict[str, Tensor]:
     """Check how a checkpoint names things, without wrappers.
@@ -41,8 +47,7 @@ def unwrap(state_dict: Mapping[str, Tensor], layout: Layout,
         ValueError: If it is of another layout; says of which, if that can
             be told.
     """
-    unwrapped = {re.sub(r'^module\.|_orig_mod\.', '', name): value
-                 for name, value in state_dict.items()}
+    unwrapped = without_wrappers(state_dict)
     if layout.key in unwrapped:
         return unwrapped
     found = next((f'it is of another kind ({other.title}), for {other.tools}'

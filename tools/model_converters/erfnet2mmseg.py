@@ -1,0 +1,45 @@
+"""Convert an ERFNet of the original code to MMSeg's names.
+
+    tools/model_converters/erfnet2mmseg.py erfnet_pretrained.pth erfnet.pth
+
+The result is for configs/erfnet/erfnet_deconv_cityscapes-512x1024_void.py;
+one of 19 outputs needs `model.decode_head.void_output=False` there.
+"""
+import argparse
+from collections.abc import Sequence
+
+from mmengine.logging import print_log
+
+from mmseg_anomaly.model_conversion import (
+    from_original_erfnet,
+    read_checkpoint,
+    write_checkpoint,
+)
+from mmseg_anomaly.model_conversion.erfnet import NUM_CLASSES
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+        epilog='\n'.join(__doc__.splitlines()[1:]),
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('src', help='original checkpoint (.pth)')
+    parser.add_argument(
+        'dst', help='checkpoint to write (.safetensors or .pth)')
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
+    tensors, _ = read_checkpoint(args.src)
+    weights = from_original_erfnet(tensors, args.src)
+    write_checkpoint(args.dst, weights)
+    outputs = len(weights['decode_head.output_conv.bias'])
+    kind = ('the last one void' if outputs > NUM_CLASSES else
+            'none for void: set model.decode_head.void_output=False')
+    print_log(f'wrote {len(weights)} of {len(tensors)} tensors to {args.dst}, '
+              f'{outputs} outputs, {kind}', logger='current')
+
+
+if __name__ == '__main__':
+    main()
