@@ -85,12 +85,17 @@ def test_readme__snippet_for_a_config_builds():
 
 @pytest.fixture(scope='module')
 def extensions():
-    """What the blocks of extending.md define, each registered once."""
+    """What the blocks of extending.md define, registered for this file."""
+    registries = (MODELS, DATASETS, TASK_UTILS)
+    before = [dict(registry.module_dict) for registry in registries]
     names = {'__name__': 'extensions'}
     for code in blocks('docs/extending.md'):
         assert sum(1 for line in code.splitlines() if line.strip()) <= 20
         exec(code, names)
-    return names
+    yield names
+    for registry, modules in zip(registries, before, strict=True):
+        registry.module_dict.clear()
+        registry.module_dict.update(modules)
 
 
 def test_extending__head_and_scorer_give_a_map(extensions):
