@@ -1,4 +1,4 @@
-# `make demo`, `make test` and `make lint` set themselves up in .venv, anew
+# `make demo`, `make test` and `make lint` set themselves up in .venv, again
 # only if the requirements change.
 PYTHON ?= python3
 VENV := .venv

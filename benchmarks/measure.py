@@ -1,4 +1,4 @@
-"""What the benchmarks share: time by turns, peak memory, a profile."""
+"""Measure for the speed scripts: time by turns, peak memory, a profile."""
 import ctypes
 import gc
 import re

@@ -54,10 +54,10 @@ def test_ranking_curves__of_nothing_have_no_points():
 def test_thin_curves__every_dropped_point_is_near_a_kept_one():
     rng = np.random.default_rng(0)
     positive = rng.random(50_000) < np.linspace(.9, .001, 50_000)
-    hits, alarms = np.cumsum(positive), np.cumsum(~positive)
+    tp, fp = np.cumsum(positive), np.cumsum(~positive)
     thresholds = np.linspace(1, 0, 50_000)
-    full = thin_curves(thresholds, hits, alarms, 50_000)
-    thin = thin_curves(thresholds, hits, alarms, 2000)
+    full = thin_curves(thresholds, tp, fp, 50_000)
+    thin = thin_curves(thresholds, tp, fp, 2000)
     assert thin.thresholds.size <= 2000
     assert (thin.recall[0], thin.recall[-1], thin.fpr[-1]) == (
         full.recall[0], 1, 1)
