@@ -1,6 +1,7 @@
 """The label convention: class ids and three reserved ids.
 
-This is the only file that knows the reserved numbers; others import them.
+Other files import the reserved numbers from here; ``evaluation/pixels``, which
+must not import torch, repeats 255, and a test compares the two.
 
 ``gt_sem_seg`` holds class ids and three reserved ids. Geometric transforms
 treat them like any label, so nothing else has to be carried along.

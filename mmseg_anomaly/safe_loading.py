@@ -119,7 +119,7 @@ def tensors_of(checkpoint: Any, name: str) -> dict[str, Tensor]:
     Args:
         checkpoint: What :func:`load_from_local` returned: tensors by name,
             or a dict that holds them as ``state_dict``, ``model`` or
-            ``teacher`` beside other things, such as an optimiser's state.
+            ``teacher`` among other things, such as an optimiser's state.
         name: What to call it in an error.
 
     Raises:
@@ -156,7 +156,7 @@ def _first_bytes(path: Path) -> bytes:
 
 
 def _fault_of(start: bytes, is_safetensors: bool) -> str:
-    """What the first bytes of a file tell, '' if nothing is wrong."""
+    """What is wrong by the first bytes of a file, '' if nothing is."""
     if not start:
         return 'it is empty; get or write it again'
     is_pickle = start.startswith((ZIP, *PICKLES))
@@ -194,9 +194,9 @@ def _refusal(path: Path, error: pickle.UnpicklingError) -> str:
         if reason.startswith('Unsupported operand'):
             reason = f'it is no file of `torch.save` ({reason})'
         return f'`{path}` was refused: {reason}'
-    return (f'`{path}` was refused, for it asks to import '
-            f'{", ".join(sorted(names))}, and a checkpoint needs data only. '
-            'If you trust it, allow these by '
+    return (f'`{path}` was refused because it would import '
+            f'{", ".join(sorted(names))}; a checkpoint should contain only '
+            'data. If you trust it, allow these by '
             '`torch.serialization.add_safe_globals` and load it again.')
 
 

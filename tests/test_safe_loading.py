@@ -181,8 +181,8 @@ def test_load__refuses_to_create_a_file(wrap, mmap, tmp_path):
     created = tmp_path / 'created'
     torch.save(wrap(Writes(created)), tmp_path / 'bad.pth')
     with pytest.raises(pickle.UnpicklingError, match=(
-            'bad.pth` was refused, for it asks to import .*eval, and a '
-            'checkpoint needs data only')):
+            'bad.pth` was refused because it would import .*eval; a '
+            'checkpoint should contain only data')):
         load_from_local(tmp_path / 'bad.pth', mmap=mmap)
     assert not created.exists()
     torch.load(tmp_path / 'bad.pth', weights_only=False)
