@@ -149,7 +149,7 @@ def _siou(shared: np.ndarray, sizes: np.ndarray, own: np.ndarray,
         shared: Pixels of each component that are in any of the other kind.
         sizes: Pixels of each component; 0 where it does not count.
         own: (M,) the component of each pair.
-        rest: Of the other kind, pixels of each that are in none of this.
+        rest: Pixels of each component of the other kind that none shares.
         partners: (M,) the component of the other kind of each pair.
     """
     counts = sizes > 0
