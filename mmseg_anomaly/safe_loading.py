@@ -20,6 +20,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
+from .finite import check_finite_weights
+
 MapLocation = str | torch.device | Callable | Mapping | None
 
 STATISTICS = ('min', 'max', 'current', 'mean')
@@ -78,13 +80,22 @@ def load_from_local(filename: str | os.PathLike,
     Raises:
         FileNotFoundError: If there is no such file.
         pickle.UnpicklingError: If it holds anything but data.
-        ValueError: If it cannot be read, because it is cut off for example.
+        ValueError: If it cannot be read, because it is cut off for example,
+            or a weight is NaN or infinite.
     """
     path = Path(filename).expanduser()
     if not path.is_file():
         raise FileNotFoundError(
             f'There is no checkpoint `{path}`: correct the path, or train '
             'the model that is to write it first.')
+    checkpoint = _read(path, map_location, mmap)
+    weights = _unwrapped(checkpoint)
+    if isinstance(weights, Mapping):
+        check_finite_weights(weights, f'`{path}`')
+    return checkpoint
+
+
+def _read(path: Path, map_location: MapLocation, mmap: bool) -> Any:
     start = _first_bytes(path)
     with torch.serialization.safe_globals(SAFE_GLOBALS):
         try:
@@ -125,9 +136,7 @@ def tensors_of(checkpoint: Any, name: str) -> dict[str, Tensor]:
     Raises:
         ValueError: If there is something else.
     """
-    for key in ('state_dict', 'model', 'teacher'):
-        if isinstance(checkpoint, Mapping):
-            checkpoint = checkpoint.get(key, checkpoint)
+    checkpoint = _unwrapped(checkpoint)
     if not isinstance(checkpoint, Mapping):
         raise ValueError(f'{name} holds a {type(checkpoint).__name__} '
                          'instead of tensors by name; give the state dict '
@@ -137,6 +146,13 @@ def tensors_of(checkpoint: Any, name: str) -> dict[str, Tensor]:
     if wrong:
         raise ValueError(f'{name} holds entries that are no tensors: '
                          f'{", ".join(map(str, wrong[:5]))}')
+    return checkpoint
+
+
+def _unwrapped(checkpoint: Any) -> Any:
+    for key in ('state_dict', 'model', 'teacher'):
+        if isinstance(checkpoint, Mapping):
+            checkpoint = checkpoint.get(key, checkpoint)
     return checkpoint
 
 

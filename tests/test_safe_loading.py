@@ -210,3 +210,17 @@ def test_tensors_of__something_else(content, message):
 def test_tensors_of__wrapped(key):
     tensors = dict(a=torch.ones(1))
     assert tensors_of({key: tensors, 'epoch': 3}, 'x.pth') is tensors
+
+
+@pytest.mark.parametrize('name', ['model.pth', 'model.safetensors'])
+@pytest.mark.parametrize('wrap', ['', 'state_dict', 'model'])
+def test_load__refuses_weights_that_are_not_finite(name, wrap, tmp_path):
+    weights = {'layer.weight': torch.tensor([1, torch.nan])}
+    path = tmp_path / name
+    if path.suffix == '.safetensors':
+        save_file(weights, path)
+    else:
+        torch.save({wrap: weights} if wrap else weights, path)
+    with pytest.raises(ValueError, match=f'{path}` holds values that are not '
+                       'finite .*layer.weight'):
+        load_from_local(path)

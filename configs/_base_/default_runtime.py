@@ -28,6 +28,7 @@ default_hooks = dict(
         max_keep_ckpts=2),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     strict_checkpoint=dict(type='StrictCheckpointHook'),
+    finite=dict(type='FiniteHook'),
     visualization=dict(type='AnomalyVisualizationHook'))
 
 load_from = None

@@ -46,9 +46,12 @@ def write_heatmap(path: Path, anomaly_map: np.ndarray) -> np.ndarray:
 
     Raises:
         ImportError: If h5py is missing.
-        ValueError: If a finite score is beyond float16.
+        ValueError: If a score is NaN, or finite and beyond float16.
     """
     h5py = _load_h5py()
+    if np.isnan(anomaly_map).any():
+        raise ValueError(f'{path} cannot be written: its anomaly map holds '
+                         'NaN; test weights that are finite')
     with np.errstate(over='ignore'):
         rounded = anomaly_map.astype(np.float16)
     if (np.isinf(rounded) & np.isfinite(anomaly_map)).any():

@@ -51,6 +51,14 @@ def test_write_heatmap__refuses_what_float16_cannot_hold(tmp_path):
                       np.array([[-1., 7e4]], np.float32))
 
 
+def test_write_heatmap__refuses_nan_before_it_makes_a_file(tmp_path):
+    with pytest.raises(ValueError, match='a.hdf5 cannot be written: its '
+                       'anomaly map holds NaN'):
+        write_heatmap(tmp_path / 'new' / 'a.hdf5',
+                      np.array([[0., np.nan]], np.float32))
+    assert not list(tmp_path.iterdir())
+
+
 def test_write_heatmap__names_the_package_it_needs(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, 'h5py', None)
     with pytest.raises(ImportError, match='run `pip install h5py`'):

@@ -2,10 +2,11 @@
 from .anomaly_visualization_hook import AnomalyVisualizationHook
 from .attach_head_hook import AttachHeadHook
 from .attn_mask_annealing_hook import AttnMaskAnnealingHook
+from .finite_hook import FiniteHook
 from .heatmap_hook import HeatmapHook
 from .strict_checkpoint_hook import StrictCheckpointHook
 
 __all__ = [
     'AnomalyVisualizationHook', 'AttachHeadHook', 'AttnMaskAnnealingHook',
-    'HeatmapHook', 'StrictCheckpointHook'
+    'FiniteHook', 'HeatmapHook', 'StrictCheckpointHook'
 ]

@@ -218,6 +218,7 @@ def pairwise_costs(point_logits: Tensor, point_labels: Tensor,
     class_probs = class_logits.softmax(1)[:, class_labels]
     costs = (mask_weight * entropy + dice_weight * dice -
              class_weight * class_probs)
+    # NaN may pass here: the losses show it, and end the training
     return costs.nan_to_num(0.).clamp(-COST_LIMIT, COST_LIMIT)
 
 

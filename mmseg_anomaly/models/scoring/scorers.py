@@ -22,6 +22,7 @@ import torch
 from mmseg.registry import TASK_UTILS
 from torch import Tensor
 
+from ...finite import all_finite
 from .evidence import CLOSENESS, EAM, PIXEL_HEAD, SEG_LOGITS, VOID
 
 Evidence = Mapping[str, Tensor]
@@ -228,3 +229,34 @@ def void(evidence: Evidence) -> Tensor:
     """
     known = evidence[SEG_LOGITS].logsumexp(dim=1, keepdim=True)
     return (evidence[VOID] - known).sigmoid()
+
+
+def score_evidence(scorers: Mapping[str, Scorer], evidence: Evidence,
+                   img_path: str | None) -> dict[str, Tensor]:
+    """Score the evidence of one image.
+
+    Infinite scores may stay, they rank: ``sum_entropy`` gives some.
+
+    Args:
+        scorers: Name -> scorer.
+        evidence: Name -> (1, c, H, W).
+        img_path: The image, for an error.
+
+    Returns:
+        Name -> (1, 1, H, W), in the order of the scorers.
+
+    Raises:
+        ValueError: If evidence is not finite, or a score NaN.
+    """
+    broken = [f'evidence {name!r}' for name, values in evidence.items()
+              if not all_finite(values)]
+    maps = {name: score(evidence) for name, score in scorers.items()}
+    broken += [f'score {name!r}' for name, anomaly_map in maps.items()
+               if not broken and anomaly_map.isnan().any()]
+    if broken:
+        raise ValueError(
+            f'{", ".join(broken)} of {img_path or "an image without a path"} '
+            'holds NaN or infinity: the weights have diverged, or half '
+            'precision overflows, or the scorer does not suit the evidence; '
+            'test an earlier checkpoint, without --amp, or another scorer')
+    return maps

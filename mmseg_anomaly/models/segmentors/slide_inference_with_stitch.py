@@ -24,6 +24,7 @@ from ..inference.undo_test_transforms import undo_test_transforms
 from ..inference.windows import WindowSettings, stitch_windows
 from ..interfaces import as_evidence_head
 from ..scoring.scorer_configs import build_scorers
+from ..scoring.scorers import score_evidence
 from .outlier_training import (
     SplitBatch,
     auxiliary_losses,
@@ -239,8 +240,9 @@ class SlideInferenceWithStitch(EncoderDecoder):
         seg_logits = evidence['seg_logits'][0]
         pred_sem_seg = seg_logits.argmax(dim=0, keepdim=True)  # (1, H, W)
         maps = {
-            name: PixelData(data=score(evidence)[0])
-            for name, score in self.scorers.items()
+            name: PixelData(data=anomaly_map[0])
+            for name, anomaly_map in score_evidence(
+                self.scorers, evidence, data_sample.get('img_path')).items()
         }
         data_sample.set_data({
             'seg_logits': PixelData(data=seg_logits),

@@ -7,6 +7,7 @@ import torch
 from mmseg.registry import TASK_UTILS
 
 from mmseg_anomaly.models.scoring.scorer_configs import build_scorers
+from mmseg_anomaly.models.scoring.scorers import score_evidence
 
 REFERENCE_NAMES = {
     'msp': 'softmax_msp',
@@ -156,3 +157,28 @@ def test_build_scorers__needs_different_names(cfg):
 
 def test_scorers__are_registered():
     assert TASK_UTILS.get('rba')({'seg_logits': torch.zeros(1, 2, 1, 1)}) == 0
+
+
+@pytest.mark.parametrize('value', [torch.nan, torch.inf, -torch.inf])
+def test_score_evidence__names_evidence_that_is_not_finite(value):
+    evidence = dict(seg_logits=torch.zeros(1, 2, 3, 3),
+                    eam=torch.full((1, 1, 3, 3), value))
+    with pytest.raises(ValueError, match="^evidence 'eam' of street.png "
+                       'holds NaN or infinity: the weights have diverged'):
+        score_evidence(build_scorers('energy', True), evidence, 'street.png')
+
+
+def test_score_evidence__names_a_score_that_is_nan():
+    nothing = dict(seg_logits=torch.zeros(1, 2, 3, 3))
+    scorers = build_scorers(['energy', 'sum_entropy'], True)
+    with pytest.raises(ValueError, match="^score 'sum_entropy' of an image "
+                       'without a path holds NaN'):
+        score_evidence(scorers, nothing, None)
+
+
+def test_score_evidence__keeps_infinite_scores():
+    evidence = dict(seg_logits=torch.tensor([[[[2.]], [[-1.]]]]))
+    scorers = build_scorers(['sum_entropy', 'energy'], True)
+    maps = score_evidence(scorers, evidence, 'street.png')
+    assert list(maps) == ['sum_entropy', 'energy']
+    assert maps['sum_entropy'].item() == -torch.inf

@@ -62,6 +62,15 @@ def test_predict__fields_of_the_contract():
 
 
 @torch.no_grad()
+def test_predict__names_the_image_of_a_broken_model():
+    model = build(ERFNET, test_cfg=slide(['energy', 'entropy']))
+    model.decode_head.conv_seg.bias[1] = torch.nan
+    with pytest.raises(ValueError, match="evidence 'seg_logits' of a.png "):
+        model.predict(torch.randn(1, 3, 40, 72),
+                      [sample((40, 72), (20, 36), img_path='a.png')])
+
+
+@torch.no_grad()
 def test_predict__scores_the_enlarged_evidence_and_ignores_other_channels():
     model = build(COPY, test_cfg=slide(['eam', 'msp']))
     inputs = torch.zeros(1, 3, 32, 32)
