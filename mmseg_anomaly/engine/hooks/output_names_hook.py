@@ -1,0 +1,56 @@
+"""Give every image of a set an output name of its own."""
+from mmengine.dataset import BaseDataset
+from mmengine.evaluator import Evaluator
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from mmseg.registry import HOOKS
+
+from ...evaluation.output_files import WritesOutputs
+from ...paths import output_names
+
+
+@HOOKS.register_module()
+class OutputNamesHook(Hook):
+    """Name the files that metrics write, before the first image.
+
+    Names are the stems of the images, and gain sub-folders where two images
+    of the set share a stem. A metric that cannot be given names is refused
+    for such a set.
+
+    Example::
+
+        default_hooks = dict(output_names=dict(type='OutputNamesHook'))
+    """
+
+    def before_val_epoch(self, runner: Runner) -> None:
+        """Name the files of the validation set."""
+        _name_files(runner.val_evaluator, runner.val_dataloader.dataset)
+
+    def before_test_epoch(self, runner: Runner) -> None:
+        """Name the files of the test set.
+
+        Raises:
+            ValueError: If a metric of MMSeg would write two images to one
+                file.
+        """
+        _name_files(runner.test_evaluator, runner.test_dataloader.dataset)
+
+
+def _name_files(evaluator: Evaluator, dataset: BaseDataset) -> None:
+    ours = [metric for metric in evaluator.metrics
+            if isinstance(metric, WritesOutputs) and metric.outputs]
+    others = [metric for metric in evaluator.metrics
+              if not isinstance(metric, WritesOutputs)
+              and vars(metric).get('output_dir')]
+    if not ours and not others:
+        return
+    names = output_names(dataset.get_data_info(index)['img_path']
+                         for index in range(len(dataset)))
+    for metric in ours:
+        metric.outputs.set_names(names)
+    nested = next((name for name in names.values() if '/' in name), None)
+    if others and nested:
+        raise ValueError(
+            f'{type(others[0]).__name__} names its files by the stems of the '
+            f'images, which several of the set share, such as {nested}; use '
+            'SemanticIoUMetric, which adds their folders')
