@@ -1,4 +1,5 @@
 """Pictures of anomaly maps."""
 from .anomaly_visualizer import AnomalyLocalVisualizer
+from .local_backend import LocalVisBackend
 
-__all__ = ['AnomalyLocalVisualizer']
+__all__ = ['AnomalyLocalVisualizer', 'LocalVisBackend']

@@ -11,6 +11,7 @@ from mmseg.structures import SegDataSample
 from mmseg.visualization import SegLocalVisualizer
 
 from ..labels import OUTLIER_INDEX
+from ..paths import write_picture
 from . import panels
 from .decision import Decision, Threshold, make_decision
 
@@ -165,7 +166,7 @@ class AnomalyLocalVisualizer(SegLocalVisualizer):
                           draw_pred, with_labels, with_image)
         self.set_image(drawn)
         if out_file is not None:
-            mmcv.imwrite(mmcv.rgb2bgr(drawn), out_file)
+            write_picture(out_file, mmcv.rgb2bgr(drawn))
         else:
             self.add_image(name, drawn, step)
         if show:

@@ -9,6 +9,7 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from mmseg.structures import SegDataSample
 
+from ...paths import UnwrittenPictureError, picture_name
 from ...visualization import AnomalyLocalVisualizer
 from ..head_checkpoint import attached_head
 
@@ -60,6 +61,7 @@ class AnomalyVisualizationHook(Hook):
         self.threshold = threshold
         self._indices: dict[str, dict[str, tuple[int, BaseDataset, int]]] = {}
         self._trains = False
+        self._failures: list[OSError] = []
 
     def before_train(self, runner: Runner) -> None:
         """Note that pictures belong to iterations."""
@@ -120,13 +122,43 @@ class AnomalyVisualizationHook(Hook):
             position, part, index = self._indices[stage][sample.img_path]
             if position % interval:
                 continue
-            runner.visualizer.add_datasample(
-                f'{stage}_{position:05d}_{Path(sample.img_path).stem}',
-                load_image(part, index),
-                data_sample=sample,
-                show=self.show,
-                wait_time=self.wait_time,
-                step=step)
+            stem = picture_name(Path(sample.img_path).stem)
+            try:
+                runner.visualizer.add_datasample(
+                    f'{stage}_{position:05d}_{stem}',
+                    load_image(part, index),
+                    data_sample=sample,
+                    show=self.show,
+                    wait_time=self.wait_time,
+                    step=step)
+            except UnwrittenPictureError as error:
+                self._failures.append(error)
+
+    def after_val(self, runner: Runner) -> None:
+        """Report pictures that could not be written; training goes on.
+
+        Raises:
+            OSError: After a validation on its own.
+        """
+        self._report_failures(runner, goes_on=self._trains)
+
+    def after_test(self, runner: Runner) -> None:
+        """Report pictures that could not be written.
+
+        Raises:
+            OSError: If there are any; the numbers are out by now.
+        """
+        self._report_failures(runner, goes_on=False)
+
+    def _report_failures(self, runner: Runner, goes_on: bool) -> None:
+        failures, self._failures = self._failures, []
+        if not failures:
+            return
+        text = (f'{len(failures)} pictures are missing, the numbers are '
+                f'complete: {failures[0]}')
+        if not goes_on:
+            raise OSError(text) from failures[0]
+        runner.logger.warning(text)
 
 
 def index_by_path(

@@ -24,7 +24,8 @@ from mmseg_anomaly.engine.hooks.anomaly_visualization_hook import (
 )
 from mmseg_anomaly.evaluation.threshold_file import threshold_path
 from mmseg_anomaly.file_hash import sha256_of
-from mmseg_anomaly.visualization import AnomalyLocalVisualizer
+from mmseg_anomaly.paths import UnwrittenPictureError
+from mmseg_anomaly.visualization import AnomalyLocalVisualizer, local_backend
 
 CLASSES = ('dark', 'light', 'other')
 
@@ -195,6 +196,17 @@ def test_hook__needs_a_visualizer_that_draws_decisions(tmp_path):
                        'config has a SegLocalVisualizer'):
         run(tmp_path, visualizer='SegLocalVisualizer', draw=True,
             threshold=0.)
+
+
+def test_hook__loses_no_number_to_a_picture(tmp_path, monkeypatch):
+    def fail(path, image):
+        raise UnwrittenPictureError(f'the picture {path} cannot be written')
+
+    monkeypatch.setattr(local_backend, 'write_picture', fail)
+    with pytest.raises(OSError, match='3 pictures are missing, the numbers '
+                       'are complete: the picture .*val_00000_scene0_0.png'):
+        run(tmp_path, draw=True, interval=1)
+    assert list(tmp_path.glob('work/*/vis_data/scalars.json')) != []
 
 
 def test_hook__draws_nothing_unless_told_to(tmp_path):
