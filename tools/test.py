@@ -1,8 +1,10 @@
 """Test a segmentor: metrics, and on demand predictions and pictures."""
 import argparse
+from inspect import signature
 from pathlib import Path
 
 from mmengine.config import Config
+from mmseg.registry import METRICS
 
 from mmseg_anomaly.engine import command_line
 
@@ -71,11 +73,25 @@ def enable_tta(cfg: Config) -> None:
 
 
 def save_predictions(cfg: Config, output_dir: str) -> None:
-    """Let every metric of the config write what it is given."""
+    """Let every metric of the config that can write write what it is given.
+
+    Raises:
+        ValueError: If none can.
+    """
     evaluators = cfg.test_evaluator
     if isinstance(evaluators, dict):
         evaluators = [evaluators]
-    for evaluator in evaluators:
+    writing = [
+        evaluator for evaluator in evaluators
+        if 'output_dir' in signature(METRICS.get(evaluator.type)).parameters
+    ]
+    if not writing:
+        raise ValueError(
+            '--out needs a metric that writes what it is given, got '
+            f'{[evaluator.type for evaluator in evaluators]}; add '
+            "dict(type='SemanticIoUMetric') or dict(type='AnomalyMetric') to "
+            '`test_evaluator`')
+    for evaluator in writing:
         evaluator.output_dir = output_dir
         evaluator.keep_results = True
 

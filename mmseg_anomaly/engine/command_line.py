@@ -160,4 +160,6 @@ def build_runner(cfg: Config) -> Runner:
     cfg.default_hooks.setdefault(
         'strict_checkpoint', dict(type='StrictCheckpointHook'))
     cfg.default_hooks.setdefault('finite', dict(type='FiniteHook'))
+    cfg.default_hooks.setdefault(
+        'output_names', dict(type='OutputNamesHook'))
     return RUNNERS.build(cfg)

@@ -42,8 +42,8 @@ class OutputFiles:
         if other != img_path:
             raise ValueError(
                 f'{img_path} and {other} would both be written to {path}; '
-                "add dict(type='OutputNamesHook') to `custom_hooks`, which "
-                'gives them names of their own')
+                "add output_names=dict(type='OutputNamesHook') to "
+                '`default_hooks`, which gives each a name of its own')
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 

@@ -32,6 +32,30 @@ def test_out__writes_predictions_beside_a_list_of_metrics(
     assert set(np.unique(Image.open(files[0]))) <= {0, 1, 2}
 
 
+def test_out__keeps_images_of_one_stem_apart(
+        tiny_config, tmp_path, run_tool, checkpoint):
+    for kind in ('images', 'labels'):
+        folder = tmp_path / 'data/val' / kind
+        for number in range(2):
+            (folder / f't{number}').mkdir()
+            (folder / f'{number}.png').rename(folder / f't{number}/0.png')
+    run_tool('test', tiny_config, checkpoint, '--out', tmp_path / 'out',
+             '--show-dir', 'painted')
+
+    names = sorted(path.relative_to(tmp_path / 'out').as_posix()
+                   for path in (tmp_path / 'out').rglob('*.png'))
+    assert names == ['2.png', '3.png', '4.png', 't0/0.png', 't1/0.png']
+    assert len(list(tmp_path.glob('painted/**/*.png'))) == 5
+
+
+def test_out__needs_a_metric_that_writes(tiny_config, run_tool):
+    with pytest.raises(ValueError, match=r"--out needs a metric that writes .*"
+                       r"got \['ComponentMetric'\]"):
+        run_tool('test', tiny_config, 'unread.pth', '--out', 'out',
+                 '--cfg-options', 'test_evaluator.type=ComponentMetric',
+                 'test_evaluator._delete_=True')
+
+
 def test_amp__computes_in_bfloat16_on_the_cpu(
         tiny_config, run_tool, checkpoint):
     seen = []

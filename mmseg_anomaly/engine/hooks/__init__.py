@@ -4,9 +4,10 @@ from .attach_head_hook import AttachHeadHook
 from .attn_mask_annealing_hook import AttnMaskAnnealingHook
 from .finite_hook import FiniteHook
 from .heatmap_hook import HeatmapHook
+from .output_names_hook import OutputNamesHook
 from .strict_checkpoint_hook import StrictCheckpointHook
 
 __all__ = [
     'AnomalyVisualizationHook', 'AttachHeadHook', 'AttnMaskAnnealingHook',
-    'FiniteHook', 'HeatmapHook', 'StrictCheckpointHook'
+    'FiniteHook', 'HeatmapHook', 'OutputNamesHook', 'StrictCheckpointHook'
 ]

@@ -15,6 +15,7 @@ from ...evaluation.heatmap_files import (
     write_heatmap,
 )
 from ...evaluation.metrics.streaming_metric import anomaly_maps
+from ...paths import output_names
 
 
 @HOOKS.register_module()
@@ -24,8 +25,10 @@ class HeatmapHook(Hook):
     Files are ``<output_dir>/anomaly_p/<method>_<scorer>/<dataset>/<frame>
     .hdf5``, float16 under the key ``value``. A dataset's ``frame_id`` and
     ``heatmap_folder`` name frame and dataset; without them the stem of the
-    image and the folder of the data do. After the last image every frame
-    must have its files, of the shape of its maps.
+    image and the folder of the data do. Where images of a dataset share a
+    stem, frames gain their sub-folders, except in sets whose names the
+    official code knows. After the last image every frame must have its
+    files, of the shape of its maps.
 
     ``Float16AnomalyMetric`` beside it ranks the maps as they are written.
 
@@ -53,7 +56,7 @@ class HeatmapHook(Hook):
         """Find out how frames are called.
 
         Raises:
-            ValueError: If two images would share a file.
+            ValueError: If two images have one official name.
         """
         self._shapes = {}
         self._places = _name_frames(
@@ -97,20 +100,32 @@ def _name_frames(dataset: BaseDataset,
     """Return image -> (dataset, frame), each pair once."""
     root = dataset.data_root if isinstance(dataset, BaseDataset) else None
     root = Path(root or 'dataset').name
-    places: dict[str, tuple[str, str]] = {}
-    images: dict[tuple[str, str], str] = {}
+    folders: dict[str, dict[str, str]] = {}  # -> image -> wanted frame
+    official = set()
     for index in range(len(dataset)):
         info = dataset.get_data_info(index)
-        img_path = info['img_path']
-        place = (name or info.get('heatmap_folder', root),
-                 info.get('frame_id', Path(img_path).stem))
-        if images.setdefault(place, img_path) != img_path:
+        folder = name or info.get('heatmap_folder', root)
+        image = info['img_path']
+        folders.setdefault(folder, {})[image] = info.get(
+            'frame_id', Path(image).stem)
+        if 'heatmap_folder' in info:
+            official.add(folder)
+    for folder in official & set(folders):
+        _refuse_equal_frames(folder, folders[folder])
+    return {
+        image: (folder, frame) for folder, wanted in folders.items()
+        for image, frame in output_names(wanted, wanted).items()
+    }
+
+
+def _refuse_equal_frames(folder: str, frames: dict[str, str]) -> None:
+    images: dict[str, str] = {}
+    for image, frame in frames.items():
+        if images.setdefault(frame, image) != image:
             raise ValueError(
-                f'{img_path} and {images[place]} are both frame {place[1]!r} '
-                f'of {place[0]!r}, so one heat map would replace the other; '
-                'test them as two datasets')
-        places[img_path] = place
-    return places
+                f'{image} and {images[frame]} are both frame {frame!r} of '
+                f'{folder!r}, whose official names leave no room for '
+                'folders; remove one of them from the set')
 
 
 def check_complete(places: Collection[tuple[str, str]],
@@ -125,8 +140,11 @@ def check_complete(places: Collection[tuple[str, str]],
         ValueError: If a frame has no file, a file is gone or has another
             shape.
     """
-    written = {(Path(path).parent.name, Path(path).stem) for path in shapes}
-    missing = [place for place in places if place not in written]
+    depths = {2 + frame.count('/') for _, frame in places}
+    written = {Path(path).with_suffix('').parts[-depth:]
+               for path in shapes for depth in depths}
+    missing = [place for place in places
+               if (place[0], *place[1].split('/')) not in written]
     if missing:
         raise ValueError(
             f'{len(missing)} of {len(places)} frames have no heat map, first '

@@ -24,7 +24,7 @@ class OutputNamesHook(Hook):
 
     def before_val_epoch(self, runner: Runner) -> None:
         """Name the files of the validation set."""
-        _name_files(runner.val_evaluator, runner.val_dataloader.dataset)
+        _name_files(runner.val_loop.evaluator, runner.val_dataloader.dataset)
 
     def before_test_epoch(self, runner: Runner) -> None:
         """Name the files of the test set.
@@ -33,7 +33,8 @@ class OutputNamesHook(Hook):
             ValueError: If a metric of MMSeg would write two images to one
                 file.
         """
-        _name_files(runner.test_evaluator, runner.test_dataloader.dataset)
+        _name_files(runner.test_loop.evaluator,
+                    runner.test_dataloader.dataset)
 
 
 def _name_files(evaluator: Evaluator, dataset: BaseDataset) -> None:

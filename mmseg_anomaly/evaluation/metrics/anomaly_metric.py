@@ -2,7 +2,6 @@
 import math
 from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from mmengine.logging import MMLogger
 from mmseg.registry import METRICS
 
 from ..heatmap_files import FLOAT16_PREFIX
+from ..output_files import OutputFiles
 from ..pixels.bootstrap import Bootstrap
 from ..pixels.pixel_counts import (
     CountsByScorer,
@@ -54,7 +54,9 @@ class AnomalyMetric(StreamingMetric):
     Args:
         output_dir: Folder for the map of the first scorer of each image,
             ``<image stem>_anomaly.npy``, (H, W) float32, larger = more
-            anomalous; None writes nothing.
+            anomalous; with ``round_to`` ``_anomaly_float16.npy``. Where
+            stems are not unique ``OutputNamesHook`` adds their folders.
+            None writes nothing.
         format_only: Write the maps and look at no label, for benchmarks
             whose labels are hidden.
         keep_results: What ``tools/test.py --out`` sets with
@@ -102,7 +104,7 @@ class AnomalyMetric(StreamingMetric):
             raise ValueError('maps written to `output_dir` are never '
                              'deleted, got `keep_results=False`; leave out '
                              'one of the two')
-        self.output_dir = None if output_dir is None else Path(output_dir)
+        self.outputs = None if output_dir is None else OutputFiles(output_dir)
         self.format_only = format_only
         if per_image and summary_path is None:
             raise ValueError('`per_image=True` adds rows to the summary and '
@@ -129,14 +131,13 @@ class AnomalyMetric(StreamingMetric):
         if self.round_to is not None:
             maps = {scorer: _rounded(anomaly_map)
                     for scorer, anomaly_map in maps.items()}
-        if self.output_dir is not None:
-            self._write(data_sample['img_path'], next(iter(maps.values())))
+        if self.outputs is not None:
+            rounding = f'_{self.round_to}' if self.round_to else ''
+            np.save(
+                self.outputs.path_of(data_sample['img_path'],
+                                     f'_anomaly{rounding}.npy'),
+                next(iter(maps.values())))
         return None if self.format_only else maps
-
-    def _write(self, img_path: str, anomaly_map: np.ndarray) -> None:
-        self.output_dir.mkdir(parents=True, exist_ok=True)
-        np.save(self.output_dir / f'{Path(img_path).stem}_anomaly.npy',
-                anomaly_map)
 
     def add_image(self, name: str, label: np.ndarray,
                   maps: AnomalyMaps) -> None:
@@ -161,7 +162,7 @@ class AnomalyMetric(StreamingMetric):
         """
         logger = MMLogger.get_current_instance()
         if self.format_only:
-            logger.info(f'anomaly maps are in {self.output_dir}')
+            logger.info(f'anomaly maps are in {self.outputs.folder}')
             return {}
         results = self._counts.reports()
         self._write_summary(results)

@@ -2,13 +2,16 @@
 import logging
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from mmengine.logging import print_log
 from mmseg.evaluation import IoUMetric
 from mmseg.registry import METRICS
+from PIL import Image
 from torch import Tensor
 
 from ...labels import IGNORE_INDEX, split_outliers
+from ..output_files import OutputFiles
 
 
 @METRICS.register_module()
@@ -27,14 +30,17 @@ class SemanticIoUMetric(IoUMetric):
 
     Args:
         iou_metrics: 'mIoU', 'mDice' and 'mFscore', one or several.
-        output_dir: Folder for predicted class ids, ``<image stem>.png``.
+        output_dir: Folder for predicted class ids, ``<image stem>.png``;
+            where stems are not unique ``OutputNamesHook`` adds their
+            folders.
         nan_to_num, beta, format_only, collect_device, prefix: As in MMSeg.
         keep_results: What ``tools/test.py --out`` sets with
             ``output_dir``; written files are always kept.
 
     Raises:
         KeyError: If a metric has another name.
-        ValueError: If predictions are to be written and not to be kept.
+        ValueError: If predictions are to be written and not to be kept, or
+            ``format_only`` comes without ``output_dir``.
     """
 
     def __init__(self,
@@ -56,15 +62,18 @@ class SemanticIoUMetric(IoUMetric):
             raise ValueError('predictions written to `output_dir` are never '
                              'deleted, got `keep_results=False`; leave out '
                              'one of the two')
+        if format_only and output_dir is None:
+            raise ValueError('`format_only=True` writes predictions and needs '
+                             '`output_dir`, got None')
         super().__init__(
             ignore_index=IGNORE_INDEX,
             iou_metrics=list(names),
             nan_to_num=nan_to_num,
             beta=beta,
             collect_device=collect_device,
-            output_dir=output_dir,
             format_only=format_only,
             prefix=prefix)
+        self.outputs = None if output_dir is None else OutputFiles(output_dir)
 
     @property
     def dataset_meta(self) -> dict:
@@ -86,8 +95,16 @@ class SemanticIoUMetric(IoUMetric):
                 ``format_only``, ``gt_sem_seg`` as stored, both (1, H, W)
                 under 'data'.
         """
+        if self.outputs is not None:
+            for data_sample in data_samples:
+                self._write(data_sample)
         super().process(data_batch,
                         [_with_semantic_label(x) for x in data_samples])
+
+    def _write(self, data_sample: dict) -> None:
+        class_ids = data_sample['pred_sem_seg']['data'].squeeze(0)  # (H, W)
+        Image.fromarray(class_ids.cpu().numpy().astype(np.uint8)).save(
+            self.outputs.path_of(data_sample['img_path'], '.png'))
 
     @staticmethod
     def intersect_and_union(pred_label: Tensor, label: Tensor,
@@ -108,7 +125,11 @@ class SemanticIoUMetric(IoUMetric):
         Returns:
             ``aAcc``, ``mIoU``, ``mAcc`` and so on in percent, or nothing.
         """
-        if not self.format_only and not any(x[3].any() for x in results):
+        if self.format_only:
+            print_log(f'class ids are in {self.outputs.folder}',
+                      logger='current')
+            return {}
+        if not any(x[3].any() for x in results):
             print_log(
                 'no pixel of the set is labelled with a class: '
                 'no IoU to report',

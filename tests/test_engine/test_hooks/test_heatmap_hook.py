@@ -77,11 +77,31 @@ def test_hook__names_of_a_dataset_without_official_ones(
     assert files(tmp_path) == [f'anomaly_p/eomt/{folder}/x.hdf5']
 
 
-def test_hook__refuses_two_images_of_one_frame(tmp_path):
-    frames = Frames(dict(img_path='a/x.png'), dict(img_path='b/x.png'))
+def test_hook__keeps_images_of_one_stem_apart(tmp_path):
+    paths = ('a/x.png', 'b/x.png', 'b/y.png')
+    run(HeatmapHook(str(tmp_path), 'eomt'),
+        Frames(*(dict(img_path=path) for path in paths)),
+        [sample(path, torch.full((1, 2, 2), float(score)))
+         for score, path in enumerate(paths)])
+    assert files(tmp_path) == [f'anomaly_p/eomt/roads/{name}.hdf5'
+                               for name in ('a/x', 'b/x', 'b/y')]
+    assert read_heatmap(tmp_path / files(tmp_path)[1]).mean() == 1
+
+
+def test_hook__refuses_two_images_of_one_official_name(tmp_path):
+    frames = Frames(*(dict(img_path=f'{folder}/x.png', frame_id='x',
+                           heatmap_folder='roads') for folder in 'ab'))
     with pytest.raises(ValueError, match=r'b/x.png and a/x.png are both '
                        "frame 'x' of 'roads'"):
         run(HeatmapHook(str(tmp_path), 'eomt'), frames, [])
+
+
+def test_hook__misses_no_frame_of_a_folder(tmp_path):
+    frames = Frames(dict(img_path='a/x.png'), dict(img_path='b/x.png'))
+    with pytest.raises(ValueError, match=r'1 of 2 frames have no heat map, '
+                       r"first \('roads', 'b/x'\)"):
+        run(HeatmapHook(str(tmp_path), 'eomt'), frames,
+            [sample('a/x.png', torch.zeros(1, 2, 3))])
 
 
 def test_hook__misses_no_frame(tmp_path):
