@@ -120,6 +120,8 @@ def test_init_weights__reads_the_file_for_both_halves(
         assert torch.equal(half.blocks[1].attn.qkv.weight,
                            vit.blocks[3].attn.qkv.weight)
     assert read == [path] * 2
+    model.backbone.vit_settings.read_pretrained()
+    assert read == [path] * 3  # nor for a half on its own
 
 
 def test_config__that_overrides_one_half_of_our_base(tmp_path):
