@@ -14,7 +14,8 @@ from mmengine.logging import print_log
 from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
-from ..safe_loading import MapLocation, load_from_local
+from ..class_names import num_classes_of, numbered_classes, read_meta
+from ..safe_loading import MapLocation, load_from_local, metadata_of
 from .checkpoint_mismatch import name_cause
 
 
@@ -27,13 +28,50 @@ def load_for_model(filename: str,
     They stay in the file until MMEngine copies them into a model, which
     saves time and memory. Anything else, such as the state of an optimiser,
     which may live on, is read. Arguments are those of
-    :func:`load_from_local`.
+    :func:`load_from_local`; the result is that of :func:`with_class_names`.
     """
-    checkpoint = load_from_local(filename, map_location, mmap=True)
+    checkpoint = with_class_names(
+        load_from_local(filename, map_location, mmap=True), filename)
     if not isinstance(checkpoint, dict) or 'state_dict' not in checkpoint:
         return checkpoint
     return {key: value if key == 'state_dict' else copy.deepcopy(value)
             for key, value in checkpoint.items()}
+
+
+def with_class_names(checkpoint: Any, filename: str) -> Any:
+    """Put the names of the classes where MMSeg's functions read them.
+
+    Args:
+        checkpoint: What :func:`load_from_local` returned; not changed.
+        filename: The file it is from.
+
+    Returns:
+        A segmentor's as ``state_dict`` and ``meta`` with ``dataset_meta``:
+        names and colours that the file holds, or numbers: MMSeg would guess
+        a data set by their number, or take Cityscapes. Others, and those of
+        MMSeg 0.x, as they are.
+
+    Raises:
+        ValueError: If the file holds something else in their place.
+    """
+    if not isinstance(checkpoint, dict):
+        return checkpoint
+    state_dict = checkpoint.get('state_dict', checkpoint)
+    num_classes = num_classes_of(state_dict)
+    meta = checkpoint.get('meta')
+    meta = dict(meta) if isinstance(meta, Mapping) else {}
+    if num_classes is None or 'CLASSES' in meta:
+        return checkpoint
+    stored = meta.get('dataset_meta')
+    if str(filename).endswith('.safetensors'):
+        stored = metadata_of(filename)
+    names = read_meta(stored, f'`{filename}`')
+    if names and stored is meta.get('dataset_meta') and len(
+            stored.get('palette') or ()) == len(names['classes']):
+        names = stored  # complete: resuming compares it with the data set's
+    meta['dataset_meta'] = names or numbered_classes(num_classes)
+    whole = checkpoint if 'state_dict' in checkpoint else {}
+    return {**whole, 'state_dict': state_dict, 'meta': meta}
 
 
 @CheckpointLoader.register_scheme(prefixes=('http://', 'https://'), force=True)
@@ -47,7 +85,7 @@ def load_from_http(filename: str,
         path.parent.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(filename, str(path))
     barrier()
-    return load_from_local(path, map_location)
+    return with_class_names(load_from_local(path, map_location), str(path))
 
 
 def _cached_path(url: str) -> Path:

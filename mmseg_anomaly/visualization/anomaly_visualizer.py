@@ -10,9 +10,12 @@ from mmseg.registry import VISUALIZERS
 from mmseg.structures import SegDataSample
 from mmseg.visualization import SegLocalVisualizer
 
+from ..class_names import class_meta
 from ..labels import OUTLIER_INDEX
 from ..paths import write_picture
 from . import panels
+from .any_channels import three_channel_image
+from .class_legend import ClassLegend
 from .decision import Decision, Threshold, make_decision
 
 COLORMAPS = {
@@ -22,7 +25,7 @@ COLORMAPS = {
     'turbo': cv2.COLORMAP_TURBO
 }
 
-DECISION_COLOR: panels.Color = (255, 255, 255)
+DECISION_COLOR = (255, 255, 255)
 
 # field of a sample, title, how it is painted
 LABEL_PANELS = (('gt_sem_seg', 'ground truth', panels.paint_ground_truth),
@@ -56,7 +59,7 @@ class AnomalyLocalVisualizer(SegLocalVisualizer):
         save_dir: Folder of the backends.
         classes: Class names until a loop sets those of its dataset;
             Cityscapes by default, as in MMSeg.
-        palette: Colours of the classes.
+        palette: Colours of the classes; hues far apart where it ends.
         alpha: Opacity of class colours in [0, 1].
         max_side_px: Panels are shrunk to this; the scale is that of the
             full map.
@@ -87,9 +90,9 @@ class AnomalyLocalVisualizer(SegLocalVisualizer):
                  colormap: str = 'viridis',
                  scorers: Sequence[str] = (),
                  threshold: Threshold | None = None) -> None:
-        super().__init__(
-            name, image, vis_backends, save_dir, classes, palette,
-            alpha=alpha)
+        super().__init__(name, image, vis_backends, save_dir, alpha=alpha)
+        self.set_dataset_meta(classes, palette)
+        self.model_meta: dict | None = None
         if colormap not in COLORMAPS:
             raise ValueError(f'`colormap` must be one of {sorted(COLORMAPS)},'
                              f' got {colormap!r}')
@@ -103,6 +106,14 @@ class AnomalyLocalVisualizer(SegLocalVisualizer):
         self.decision: Decision | None = None
         if threshold is not None:
             self.set_threshold(threshold)
+
+    def set_dataset_meta(self, classes: Sequence[str] | None = None,
+                         palette: Sequence[Sequence[int]] | None = None,
+                         dataset_name: str | None = None) -> None:
+        """Set names and colours as MMSeg does; colours may be missing."""
+        if classes:
+            palette = class_meta(classes, palette)['palette']
+        super().set_dataset_meta(classes, palette, dataset_name)
 
     def set_threshold(self, threshold: Threshold) -> None:
         """Draw the decision of a threshold, as ``__init__`` says."""
@@ -162,8 +173,9 @@ class AnomalyLocalVisualizer(SegLocalVisualizer):
             ValueError: If a map has not the size of the image, or the model
                 did not compute a map that ``scorers`` names.
         """
-        drawn = self.draw(image, data_sample or SegDataSample(), draw_gt,
-                          draw_pred, with_labels, with_image)
+        drawn = self.draw(
+            three_channel_image(image), data_sample or SegDataSample(),
+            draw_gt, draw_pred, with_labels, with_image)
         self.set_image(drawn)
         if out_file is not None:
             write_picture(out_file, mmcv.rgb2bgr(drawn))
@@ -196,16 +208,16 @@ class AnomalyLocalVisualizer(SegLocalVisualizer):
                                 keep_values=True)
             for kind, *_ in LABEL_PANELS if kind in maps
         }
-        colors = self._colors(labels)
+        legend = ClassLegend(self.dataset_meta, self.model_meta, labels)
         anomalies = self._anomalies(maps, image)
         small = panels.shrink(image, self.max_side_px)
         flagged = self._flagged(maps, heat_kinds)
-        pictures = []
-        if with_image or not maps:
-            pictures.append(('image', _outlined(small, flagged)))
+        pictures = [('image', _outlined(small, flagged))] * (
+            with_image or not maps)
         for kind, title, paint in LABEL_PANELS:
             if kind in labels:
-                painted = paint(small, labels[kind], colors, self.alpha)
+                painted = paint(small, labels[kind], legend.colors(kind),
+                                self.alpha)
                 pictures.append((title, panels.outline(painted, anomalies)))
         pictures += [
             self._heat_panel(maps[kind], anomalies, scorer, flagged)
@@ -215,20 +227,8 @@ class AnomalyLocalVisualizer(SegLocalVisualizer):
             [panels.titled(picture, title) for title, picture in pictures])
         if not with_labels or not labels:
             return drawn
-        entries = panels.legend_entries(
-            list(labels.values()), self._class_names, colors)
-        return np.concatenate([drawn, panels.legend(drawn.shape[1], entries)])
-
-    @property
-    def _class_names(self) -> Sequence[str]:
-        return self.dataset_meta.get('classes') or ()
-
-    def _colors(self, labels: dict[str, np.ndarray]) -> list[panels.Color]:
-        """Return a colour for each class, those without a name included."""
-        count = len(self._class_names)
-        if 'pred_sem_seg' in labels:
-            count = max(count, int(labels['pred_sem_seg'].max()) + 1)
-        return panels.class_colors(count, self.dataset_meta.get('palette'))
+        return np.concatenate(
+            [drawn, panels.legend(drawn.shape[1], legend.entries())])
 
     def _anomalies(self, maps: dict[str, np.ndarray],
                    image: np.ndarray) -> np.ndarray:

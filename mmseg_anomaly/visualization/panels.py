@@ -2,15 +2,13 @@
 
 Pictures are (H, W, 3) uint8 RGB. Nothing here changes its arguments.
 """
-import colorsys
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
+from ..class_names import Color
 from ..labels import IGNORE_INDEX, KNOWN_INDEX, OUTLIER_INDEX
-
-Color = tuple[int, int, int]
 
 ANOMALY_COLOR: Color = (255, 0, 0)
 VOID_COLOR: Color = (70, 70, 70)
@@ -45,16 +43,6 @@ def shrink(image: np.ndarray,
     return cv2.resize(image, (width, height), interpolation=mode)
 
 
-def class_colors(num_classes: int,
-                 palette: Sequence[Sequence[int]] | None) -> list[Color]:
-    """Return one colour per class: the palette's, then hues far apart."""
-    colors = [tuple(int(v) for v in color) for color in palette or []]
-    for index in range(len(colors), num_classes):
-        rgb = colorsys.hsv_to_rgb(index * 0.618 % 1, 0.65, 0.9)
-        colors.append(tuple(round(255 * v) for v in rgb))
-    return colors
-
-
 def paint_classes(image: np.ndarray, label: np.ndarray,
                   colors: Sequence[Color], alpha: float) -> np.ndarray:
     """Lay class colours over an image.
@@ -69,7 +57,7 @@ def paint_classes(image: np.ndarray, label: np.ndarray,
         (H, W, 3) uint8.
     """
     table = np.zeros((256, 3), np.float32)
-    table[:len(colors)] = colors
+    table[:len(colors)] = np.reshape(colors, (-1, 3))
     mixed = (1 - alpha) * image + alpha * table[label]
     has_color = (label < len(colors))[..., None]
     return np.where(has_color, mixed.round(), image).astype(np.uint8)

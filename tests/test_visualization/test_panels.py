@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from mmseg_anomaly.class_names import class_colors
 from mmseg_anomaly.visualization import panels
 
 GREEN = (0, 200, 0)
@@ -18,10 +19,10 @@ def test_shrink__keeps_label_values():
 
 
 def test_class_colors__go_on_where_the_palette_ends():
-    colors = panels.class_colors(4, [[1, 2, 3]])
+    colors = class_colors(4, [[1, 2, 3]])
     assert colors[0] == (1, 2, 3)
     assert len(set(colors)) == 4
-    assert len(panels.class_colors(2, None)) == 2
+    assert len(class_colors(2, None)) == 2
 
 
 def test_paint_classes__mixes_and_leaves_unknown_ids():

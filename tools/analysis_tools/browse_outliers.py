@@ -22,6 +22,7 @@ from mmseg.registry import DATASETS
 from mmseg.utils import register_all_modules
 
 import mmseg_anomaly  # noqa: F401
+from mmseg_anomaly.class_names import class_colors
 from mmseg_anomaly.datasets.outliers.open_sources import (
     find_datasets,
     find_pastes,
@@ -29,7 +30,6 @@ from mmseg_anomaly.datasets.outliers.open_sources import (
 from mmseg_anomaly.datasets.samplers import SeededIndex
 from mmseg_anomaly.labels import OUTLIER_INDEX
 from mmseg_anomaly.visualization.panels import (
-    class_colors,
     legend,
     legend_entries,
     outline,

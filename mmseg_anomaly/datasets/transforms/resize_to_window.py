@@ -39,7 +39,8 @@ class ResizeToWindow(BaseTransform):
     filter widens when it shrinks (antialiasing); without that, pixels
     differ by up to 40 grey levels from what the model was made for.
 
-    Required Keys: img, (H, W, 3) uint8.
+    Required Keys: img, uint8, (H, W) or (H, W, C) of any channels C, each of
+    which is resized on its own: alpha must not dim what it covers.
 
     Modified Keys: img, img_shape. Added Keys: scale, scale_factor (both
     (w, h), as MMSeg has them), keep_ratio.
@@ -51,6 +52,7 @@ class ResizeToWindow(BaseTransform):
     Raises:
         ValueError: If ``window_size`` is not two positive integers.
         TypeError: If the image is not uint8.
+        ValueError: If it has no pixel.
 
     Example:
         >>> test_pipeline = [
@@ -71,7 +73,11 @@ class ResizeToWindow(BaseTransform):
         if img.dtype != np.uint8:
             raise TypeError(
                 'ResizeToWindow needs a uint8 image as Pillow resizes it, '
-                f'got {img.dtype}; load with `to_float32=False`')
+                f'got {img.dtype}; load with `to_float32=False`, or give an '
+                'array of uint8 from 0 to 255')
+        if not img.size:
+            raise ValueError('an image must have pixels, got the shape '
+                             f'{img.shape}')
         image_hw = img.shape[:2]
         new_hw = fit_short_side(image_hw, self.window_size)
         results['img'] = _resize_antialiased(img, new_hw)
@@ -90,6 +96,9 @@ def _resize_antialiased(img: np.ndarray,
                         new_hw: tuple[int, int]) -> np.ndarray:
     if img.shape[:2] == new_hw:
         return img
+    if img.ndim == 3 and img.shape[2] != 3:
+        return np.stack([_resize_antialiased(channel, new_hw)
+                         for channel in np.moveaxis(img, 2, 0)], axis=2)
     resized = Image.fromarray(img).resize(new_hw[::-1],
                                           Image.Resampling.BILINEAR)
-    return np.asarray(resized).copy()  # (h, w, 3)
+    return np.asarray(resized).copy()  # (h, w) or (h, w, 3)

@@ -1,6 +1,7 @@
 """Draw predictions while validating and testing."""
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from mmengine.dataset import BaseDataset, ConcatDataset
@@ -9,6 +10,7 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from mmseg.structures import SegDataSample
 
+from ...class_names import ClassMeta, meta_of_config, names_classes
 from ...paths import UnwrittenPictureError, picture_name
 from ...visualization import AnomalyLocalVisualizer
 from ..head_checkpoint import attached_head
@@ -21,7 +23,9 @@ class AnomalyVisualizationHook(Hook):
     Images come through the loading transform of the dataset's own pipeline,
     so whatever format or correction a dataset needs is applied. Pictures
     are numbered by the position in the dataset, which neither batches nor
-    processes change. In distributed runs each hands over its share, which
+    processes change. Predictions have the names and colours of the model's
+    classes, whatever set it looks at: those of its checkpoint, or of the set
+    it trains on. In distributed runs each hands over its share, which
     `AnomalyLocalVisualizer` writes to disk; MMSeg's keeps the master's only.
 
     Example::
@@ -62,10 +66,19 @@ class AnomalyVisualizationHook(Hook):
         self._indices: dict[str, dict[str, tuple[int, BaseDataset, int]]] = {}
         self._trains = False
         self._failures: list[OSError] = []
+        self._model_meta: ClassMeta | None = None
 
     def before_train(self, runner: Runner) -> None:
-        """Note that pictures belong to iterations."""
+        """Note that pictures belong to iterations, and what is learned."""
         self._trains = True
+        self._model_meta = runner.train_dataloader.dataset.metainfo
+
+    def after_load_checkpoint(self, runner: Runner,
+                              checkpoint: dict[str, Any]) -> None:
+        """Note what the classes of the model are called."""
+        meta = checkpoint.get('meta', {}).get('dataset_meta')
+        self._model_meta = meta if names_classes(meta) else meta_of_config(
+            runner.cfg, len((meta or {}).get('classes') or ()))
 
     def before_run(self, runner: Runner) -> None:
         """Hand the threshold to the visualizer.
@@ -118,6 +131,8 @@ class AnomalyVisualizationHook(Hook):
             self._indices[stage] = index_by_path(dataset)
         # Asked outside a training, a runner builds one to answer.
         step = runner.iter if self._trains else 0
+        if isinstance(runner.visualizer, AnomalyLocalVisualizer):
+            runner.visualizer.model_meta = self._model_meta
         for sample in outputs:
             position, part, index = self._indices[stage][sample.img_path]
             if position % interval:

@@ -9,6 +9,7 @@ from mmseg.registry import MODELS
 from timm.layers import resample_abs_pos_embed
 from torch import Tensor, nn
 
+from ...exporting import is_exporting
 from ..eomt.vit import (
     Arch,
     freeze,
@@ -166,7 +167,7 @@ class EoMTViT(BaseModule):
         grid = patches.shape[1:3]
         patches = patches.flatten(1, 2)  # (B, h * w, D)
         prefix = [
-            token.expand(len(patches), -1, -1)
+            token.expand(patches.shape[0], -1, -1)
             for token in (self.cls_token, self.reg_token) if token is not None
         ]
         if self.pos_embed is None:
@@ -183,7 +184,8 @@ class EoMTViT(BaseModule):
         key = (tuple(grid), self.pos_embed._version, self.pos_embed.device,
                self.pos_embed.dtype)
         cached = self._cached_positions
-        if not torch.is_grad_enabled() and cached and cached[0] == key:
+        keeps = not torch.is_grad_enabled() and not is_exporting()
+        if keeps and cached and cached[0] == key:
             return cached[1]
         positions = resample_abs_pos_embed(
             self.pos_embed,
@@ -191,6 +193,6 @@ class EoMTViT(BaseModule):
             old_size=list(self.grid_size),
             num_prefix_tokens=(0 if self.no_embed_class else
                                self.num_prefix_tokens))
-        if not torch.is_grad_enabled():
+        if keeps:
             self._cached_positions = (key, positions)
         return positions

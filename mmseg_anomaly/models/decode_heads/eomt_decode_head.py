@@ -164,7 +164,7 @@ class EoMTDecodeHead(JointBlocks):
         """The predictions in between, and the last tokens (B, N, D)."""
         patch_map, prefix_tokens = inputs
         grid = patch_map.shape[2:]
-        queries = self.queries.weight.expand(len(patch_map), -1, -1)
+        queries = self.queries.weight.expand(patch_map.shape[0], -1, -1)
         patches = patch_map.flatten(2).transpose(1, 2)  # (B, h * w, D)
         tokens = torch.cat([queries, prefix_tokens, patches], dim=1)
         rope = None if self.rotary is None else self.rotary(grid)

@@ -12,6 +12,7 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from ...exporting import is_exporting
 from ...labels import IGNORE_INDEX, split_outliers
 from ..eomt.vit import freeze
 from ..scoring.evidence import (
@@ -248,6 +249,8 @@ class PixelAnomalyHead(BaseModule):
 
 def _image_by_image(prediction: Prediction) -> list[Prediction]:
     """Split B images: their enlarged masks need not exist together."""
+    if is_exporting():
+        return [prediction]
     masks, classes, class_scale = prediction
     return [
         Prediction(masks[i:i + 1], classes[i:i + 1], class_scale)

@@ -8,6 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from ...exporting import is_exporting
+
 # Hidden values of this many pixels fit into the cache of a CPU core; a GPU
 # rather needs few, large launches.
 TILE_PIXELS_CPU = 1280
@@ -126,6 +128,8 @@ class PixelMLP(nn.Module):
         """
         statistics = statistics.to(self.first.weight.dtype)
         visual = self._visual_half(patch_map)
+        if is_exporting():
+            return self._at_once(statistics, visual)
         return torch.stack([
             self._image(*image)
             for image in zip(statistics, visual, strict=True)
@@ -138,13 +142,22 @@ class PixelMLP(nn.Module):
             (B, h, w, n), or (B, 1, 1, n) without features.
         """
         if self.first.in_features == self.num_statistics:
-            return self.first.bias.expand(len(patch_map), 1, 1, -1)
+            return self.first.bias.expand(patch_map.shape[0], 1, 1, -1)
         patches = patch_map.permute(0, 2, 3, 1)  # (B, h, w, D)
         patches = patches.to(self.first.weight.dtype)
         if self.projection is not None:
             patches = self.projection(patches)
         weight = self.first.weight[:, self.num_statistics:]
         return F.linear(patches, weight, self.first.bias)
+
+    def _at_once(self, statistics: Tensor, visual: Tensor) -> Tensor:
+        """Logits (B, 1, H, W) without a loop over images or tiles."""
+        hidden = F.interpolate(
+            visual.permute(0, 3, 1, 2), statistics.shape[2:], mode='bilinear')
+        hidden = hidden.permute(0, 2, 3, 1) + F.linear(
+            statistics.permute(0, 2, 3, 1),
+            self.first.weight[:, :self.num_statistics])  # (B, H, W, n)
+        return self.rest(hidden).permute(0, 3, 1, 2)
 
     def _image(self, statistics: Tensor, visual: Tensor) -> Tensor:
         """Logits (1, H, W) of an image, tile by tile."""

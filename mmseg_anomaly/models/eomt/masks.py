@@ -5,7 +5,6 @@ h' w' pixels of a mask.
 """
 import math
 
-import torch
 import torch.nn.functional as F
 from timm.layers import LayerNorm2d
 from torch import Tensor, nn
@@ -57,7 +56,8 @@ def multiply_masks(queries: Tensor, features: Tensor) -> Tensor:
     pixels = features.permute(0, 2, 3, 1).flatten(1, 2)
     # pixels first: the other order costs four times as much for one
     # image in bfloat16 on a CPU
-    mask_logits = (pixels @ queries.mT).mT.contiguous()
+    mask_logits = (pixels @ queries.transpose(1, 2)).transpose(1, 2)
+    mask_logits = mask_logits.contiguous()
     return mask_logits.unflatten(2, features.shape[2:])
 
 
@@ -82,8 +82,8 @@ def query_attention_mask(mask_logits: Tensor, grid: tuple[int, int],
     inside = inside.flatten(2)  # (B, Q, h * w)
     if unmasked is not None:
         inside = inside | unmasked[..., None]
-    attn_mask = torch.ones(
-        len(inside), 1, num_tokens, num_tokens, dtype=torch.bool,
-        device=inside.device)
-    attn_mask[:, 0, :inside.shape[1], -inside.shape[2]:] = inside
-    return attn_mask
+    num_queries, num_patches = inside.shape[1:]
+    return F.pad(
+        inside[:, None],
+        (num_tokens - num_patches, 0, 0, num_tokens - num_queries),
+        value=True)

@@ -23,6 +23,8 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.checkpoint import checkpoint
 
+from ...exporting import is_exporting
+
 Arch = str | dict
 Vit = VisionTransformer | Eva
 
@@ -181,6 +183,8 @@ class RotaryPositions(nn.Module):
 
     def forward(self, grid: Iterable[int]) -> Tensor:
         """(h * w, 2 * head dim) for the patches of a grid (h, w)."""
+        if is_exporting():
+            return self.rope.get_embed(shape=list(grid))
         key = (*grid, self.rope.periods.device)
         if self._cached is None or self._cached[0] != key:
             # training must be able to use what testing has cached

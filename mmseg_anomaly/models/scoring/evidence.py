@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...exporting import is_exporting
+
 # Names of evidence, keys of the dict that `predict_evidence` returns.
 SEG_LOGITS = 'seg_logits'
 EAM = 'eam'
@@ -72,7 +74,9 @@ def semantic_evidence(
             [known_probs, known_probs.amax(-1, keepdim=True), no_object,
              *(values.float()[..., None] for values in extra.values())],
             dim=-1)  # (B, Q, K + 2 + len(extra))
-        if size is None:
+        if size is not None and is_exporting():
+            mask_logits = F.interpolate(mask_logits, size, mode='bilinear')
+        if size is None or is_exporting():
             evidence = torch.einsum('bqc,bqhw->bchw', weights,
                                     mask_logits.sigmoid())
         else:

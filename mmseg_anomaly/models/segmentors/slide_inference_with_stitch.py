@@ -3,7 +3,7 @@
 Shape letters: B images, c channels of one kind of evidence, K classes, H, W
 the network's input or the original image, h, w one window, n windows.
 """
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from mmengine.structures import PixelData
 from mmseg.models.segmentors import EncoderDecoder
@@ -19,12 +19,14 @@ from mmseg.utils import (
 )
 from torch import Tensor, nn
 
+from ...exporting import refuse_export
 from ..eomt.vit_settings import check_same_vit, hand_out_vit, reading_once
 from ..inference.undo_test_transforms import undo_test_transforms
 from ..inference.windows import WindowSettings, stitch_windows
 from ..interfaces import as_evidence_head
 from ..scoring.scorer_configs import build_scorers
 from ..scoring.scorers import score_evidence
+from .mmseg_functions import ServesMMSegFunctions
 from .outlier_training import (
     SplitBatch,
     auxiliary_losses,
@@ -35,7 +37,7 @@ from .outlier_training import (
 
 
 @MODELS.register_module()
-class SlideInferenceWithStitch(EncoderDecoder):
+class SlideInferenceWithStitch(ServesMMSegFunctions, EncoderDecoder):
     """``EncoderDecoder`` that stitches evidence and then scores it once.
 
     Testing: the evidence of an ``EvidenceHead``, or the logits of any other
@@ -122,14 +124,6 @@ class SlideInferenceWithStitch(EncoderDecoder):
         with reading_once():
             super().init_weights()
 
-    def test_step(self, data: dict) -> SampleList:
-        """Test a batch; images of different sizes go one by one."""
-        return _step_by_size(super().test_step, data)
-
-    def val_step(self, data: dict) -> SampleList:
-        """Validate a batch; images of different sizes go one by one."""
-        return _step_by_size(super().val_step, data)
-
     def predict(self,
                 inputs: Tensor,
                 data_samples: OptSampleList = None) -> SampleList:
@@ -169,6 +163,10 @@ class SlideInferenceWithStitch(EncoderDecoder):
         Returns:
             Name -> (B, c, H, W) float32 in the resolution of the inputs.
         """
+        refuse_export(
+            'stitching windows',
+            "export the network by `model(inputs, mode='tensor')`, and cut "
+            'and stitch windows outside')
         settings = self.settings
         if settings.mode == 'whole':
             window_hw, stride_hw = tuple(inputs.shape[-2:]), None
@@ -279,18 +277,3 @@ class SlideInferenceWithStitch(EncoderDecoder):
             losses |= outlier_losses(self.outlier_losses, seg_logits,
                                      batch.anomaly_label, self.align_corners)
         return losses
-
-
-def _step_by_size(step: Callable[[dict], SampleList],
-                  data: dict) -> SampleList:
-    """Call a step once, or image by image where sizes differ.
-
-    MMSeg's preprocessor stacks a test batch and refuses different sizes.
-    """
-    inputs = data['inputs']
-    if len({tuple(image.shape) for image in inputs}) < 2:
-        return step(data)
-    return [
-        step({key: value[i:i + 1]
-              for key, value in data.items()})[0] for i in range(len(inputs))
-    ]

@@ -1,0 +1,87 @@
+"""MMSeg's own functions work for every config that holds a model."""
+import numpy as np
+import pytest
+import torch
+from mmengine.analysis import get_model_complexity_info
+from mmengine.config import Config
+from mmseg.apis import (
+    MMSegInferencer,
+    inference_model,
+    init_model,
+    show_result_pyplot,
+)
+from mmseg.registry import DATASETS
+
+from .conftest import CONFIGS, SIZE_HW
+
+PICTURE_HW = (30, 70)
+
+
+def picture(channels=3, size_hw=PICTURE_HW):
+    return np.random.default_rng(0).integers(
+        256, size=(*size_hw, channels), dtype=np.uint8)
+
+
+def training_set(cfg: Config) -> dict:
+    return DATASETS.get(cfg.train_dataloader.dataset.type).METAINFO
+
+
+def test_configs__are_found():
+    assert len(CONFIGS) > 40
+
+
+@pytest.mark.parametrize('name', CONFIGS)
+def test_functions__find_anomalies_and_name_classes(
+        name, small_config, trained, tmp_path):
+    cfg = small_config(name)
+    model = init_model(cfg, str(trained(name)), device='cpu')
+    result = inference_model(model, picture())
+    anomaly_map = result.pred_anomaly_map.data
+    assert anomaly_map.shape == (1, *PICTURE_HW)
+    assert anomaly_map.isfinite().all()
+    assert 'gt_sem_seg' not in result
+    expected = training_set(cfg)
+    assert model.dataset_meta['classes'] == tuple(expected['classes'])
+    assert model.dataset_meta['palette'] == [
+        list(color) for color in expected['palette']]
+    out = tmp_path / 'drawn.png'
+    drawn = show_result_pyplot(
+        model, picture(), result, show=False, out_file=str(out))
+    assert drawn.shape == (*PICTURE_HW, 3)
+    assert out.is_file()
+
+
+@pytest.mark.parametrize('name', CONFIGS)
+def test_inferencer__gives_classes_and_pictures(
+        name, small_config, trained, tmp_path):
+    cfg = small_config(name)
+    inferencer = MMSegInferencer(
+        cfg, str(trained(name)), device='cpu', show_progress=False)
+    result = inferencer(picture(), return_vis=True, out_dir=str(tmp_path))
+    classes = training_set(cfg)['classes']
+    assert result['predictions'].shape == PICTURE_HW
+    assert result['predictions'].max() < len(classes)
+    assert inferencer.visualizer.dataset_meta['classes'] == tuple(classes)
+    assert result['visualization'].ndim == 3
+
+
+@pytest.mark.parametrize('name', CONFIGS)
+def test_complexity__is_counted(name, small_model):
+    model = small_model(name)
+    counted = get_model_complexity_info(
+        model, (3, *SIZE_HW), show_table=False, show_arch=False)
+    assert counted['params'] == sum(p.numel() for p in model.parameters())
+    assert counted['flops'] > SIZE_HW[0] * SIZE_HW[1]
+
+
+@pytest.mark.parametrize('name', CONFIGS)
+def test_tensor_mode__is_traced_for_any_batch(name, small_model):
+    model = small_model(name)
+    inputs = torch.randn(3, 3, *SIZE_HW)
+    with torch.no_grad():
+        traced = torch.jit.trace(model, (inputs[:1], ), strict=False)
+        outputs, expected = traced(inputs), model(inputs)
+    if torch.is_tensor(expected):
+        outputs, expected = (outputs, ), (expected, )
+    for output, wanted in zip(outputs, expected, strict=True):
+        torch.testing.assert_close(output, wanted, atol=1e-4, rtol=1e-4)
