@@ -1,11 +1,11 @@
 """The threshold file that is kept next to a checkpoint."""
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..file_hash import sha256_of
+from ..text_files import parse_json
 
 RULE = 'score > threshold'
 
@@ -40,13 +40,11 @@ def read_threshold(path: str | Path,
         raise FileNotFoundError(
             f'there is no threshold file {path}; write one by '
             'tools/analysis_tools/choose_threshold.py, or give a number')
-    content = json.loads(path.read_text())
-    if not isinstance(content, dict) or not {
-            'threshold', 'scorer', 'checkpoint_sha256'} <= set(content):
-        raise ValueError(
-            f'{path} is not a threshold file: expected the keys threshold, '
-            'scorer and checkpoint_sha256; write it again by '
-            'tools/analysis_tools/choose_threshold.py')
+    content = parse_json(
+        path.read_bytes(), f'{path} is not a threshold file: it', dict,
+        dict(threshold=float, scorer=str, checkpoint_sha256=str),
+        optional=dict(rule=str, head_sha256=str | None),
+        remedy='write it again by tools/analysis_tools/choose_threshold.py')
     content['threshold'] = _by_rule(path, content)
     if checkpoint is not None:
         _check_file(path, 'checkpoint', content['checkpoint_sha256'],

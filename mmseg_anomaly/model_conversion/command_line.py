@@ -5,9 +5,9 @@ from typing import Any
 
 from mmengine.logging import print_log
 
+from ..text_files import read_json
 from .classes import change_classes, check_names, match_classes
 from .eomt_weights import EoMTWeights
-from .files import read_json
 from .sizes import change_sizes
 
 
@@ -81,7 +81,7 @@ def _read_names(text: str) -> list[str] | dict[str, str | int | None]:
         if not path.is_file():
             raise FileNotFoundError(f'there is no file {text} of names of '
                                     'classes; correct the path')
-        names = read_json(path, (list, dict))
+        names = read_json(path, list | dict)
     olds = names.values() if isinstance(names, dict) else ()
     wrong = [new for new in names if not isinstance(new, str) or not new]
     wrong += [old for old in olds if type(old) not in (str, int, type(None))]

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load as load_bytes
 from safetensors.torch import save as save_bytes
 from safetensors.torch import save_file
 
 from ..safe_loading import load_from_local, metadata_of, tensors_of
+from ..text_files import check_keys, parse_json, read_json
 from .eomt_weights import StateDict
 
 CARRIED = 'carried_tensors'
@@ -43,11 +45,11 @@ def read_checkpoint(path: str | Path) -> tuple[StateDict, dict[str, Any]]:
     checkpoint = load_from_local(path, map_location='cpu', mmap=True)
     about = {}
     if path.suffix == '.safetensors':
-        about = _unpack(metadata_of(path))
+        about = _unpack(metadata_of(path), path)
     elif isinstance(checkpoint, Mapping):
         meta = checkpoint.get('meta', {})
         meta = meta if isinstance(meta, Mapping) else {}
-        about = _unpack(meta)
+        about = _unpack(meta, path)
         classes = (meta.get('dataset_meta') or {}).get('classes')
         if classes is not None:
             about['classes'] = list(classes)
@@ -65,37 +67,19 @@ def _read_folder(path: Path) -> tuple[StateDict, dict[str, Any]]:
         shard = load_from_local(file, map_location='cpu', mmap=True)
         weights.update(tensors_of(shard, f'`{file}`'))
         if file.suffix == '.safetensors':
-            about.update(_unpack(metadata_of(file)))
+            about.update(_unpack(metadata_of(file), file))
     if (path / 'config.json').is_file():
-        config = read_json(path / 'config.json')
+        config = read_json(path / 'config.json',
+                           optional=dict(id2label=dict[str, str]))
         about['config'] = config
         labels = config.get('id2label', {})
+        if wrong := [key for key in labels if not key.isdecimal()]:
+            raise ValueError(f'{path / "config.json"} numbers a class '
+                             f'{wrong[0]!r} in `id2label`; get or write it '
+                             'again')
         about['classes'] = [
             labels[key] for key in sorted(labels, key=int)]
     return weights, about
-
-
-def read_json(path: Path, types: tuple[type, ...] = (dict, )) -> Any:
-    """Read a JSON file.
-
-    Args:
-        path: Where it is.
-        types: What it may hold.
-
-    Raises:
-        ValueError: If it holds something else, or is cut off.
-    """
-    try:
-        content = json.loads(path.read_text())
-    except ValueError as error:
-        raise ValueError(f'{path} could not be read as JSON, perhaps it is '
-                         f'cut off ({error}); get or write it again'
-                         ) from None
-    if not isinstance(content, types):
-        raise ValueError(
-            f'{path} must hold a {" or ".join(t.__name__ for t in types)}, '
-            f'got a {type(content).__name__}; get or write it again')
-    return content
 
 
 def _files_of(path: Path) -> Iterable[str]:
@@ -103,7 +87,9 @@ def _files_of(path: Path) -> Iterable[str]:
     if (path / WEIGHTS).is_file():
         return [WEIGHTS]
     if (path / INDEX).is_file():
-        shards = read_json(path / INDEX).get('weight_map')
+        shards = read_json(
+            path / INDEX,
+            optional=dict(weight_map=dict[str, str])).get('weight_map')
         if not shards:
             raise ValueError(f'{path / INDEX} names no files (`weight_map`): '
                              'get or write it again')
@@ -161,10 +147,16 @@ def _pack(carried: StateDict, classes: list[str] | None) -> dict[str, str]:
     return about
 
 
-def _unpack(about: Mapping[str, Any]) -> dict[str, Any]:
+def _unpack(about: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    check_keys(about, path, {}, optional={CARRIED: str, 'classes': str})
     unpacked = {}
     if CARRIED in about:
-        unpacked['carried'] = load_bytes(base64.b64decode(about[CARRIED]))
+        try:
+            unpacked['carried'] = load_bytes(base64.b64decode(about[CARRIED]))
+        except (ValueError, SafetensorError) as error:
+            raise ValueError(f'`{CARRIED}` of {path} cannot be read ({error})'
+                             '; get or write it again') from error
     if 'classes' in about:
-        unpacked['classes'] = json.loads(about['classes'])
+        unpacked['classes'] = parse_json(
+            about['classes'].encode(), f'`classes` of {path}', list[str])
     return unpacked

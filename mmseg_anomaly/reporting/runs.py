@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..text_files import parse_json
 from .provenance import write_json
 
 RUN_NAME = 'run.json'
@@ -48,17 +49,20 @@ def load_run(folder: Path) -> FinishedRun | None:
     Raises:
         ValueError: If its files cannot be read.
     """
-    paths = folder / RUN_NAME, folder / SUMMARY_NAME
-    if not all(path.is_file() for path in paths):
+    if not all((folder / name).is_file() for name in (RUN_NAME,
+                                                      SUMMARY_NAME)):
         return None
-    try:
-        run, summary = (json.loads(path.read_text()) for path in paths)
-        return FinishedRun(folder.name, run['settings'], run['metrics'],
-                           summary, run['facts'])
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise ValueError(f'the results in {folder} cannot be read '
-                         f'({error}); delete the folder to evaluate the '
-                         'dataset again') from error
+    run = _read(folder, RUN_NAME, dict(settings=dict, metrics=dict,
+                                       facts=dict))
+    return FinishedRun(folder.name, run['settings'], run['metrics'],
+                       _read(folder, SUMMARY_NAME, {}), run['facts'])
+
+
+def _read(folder: Path, name: str, keys: dict[str, type]) -> dict[str, Any]:
+    return parse_json(
+        (folder / name).read_bytes(),
+        f'the results in {folder} cannot be read since {name}', dict, keys,
+        remedy='delete the folder to evaluate the dataset again')
 
 
 def discard_run(folder: Path) -> None:

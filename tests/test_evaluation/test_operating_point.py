@@ -195,3 +195,28 @@ def test_read_threshold__converts_the_rule_of_an_older_file(files):
     with pytest.raises(ValueError, match=r"a\.threshold\.json states the rule "
                        "'score < threshold', which is unknown"):
         read_threshold(path)
+
+
+@pytest.mark.parametrize(('change', 'message'), [
+    (dict(threshold=None), '`threshold` as float, got None'),
+    (dict(threshold='0.5'), "`threshold` as float, got '0.5'"),
+    (dict(threshold=float('nan')), '`threshold` as float, got nan'),
+    (dict(scorer=3), '`scorer` as str, got 3'),
+    (dict(head_sha256=[]), '`head_sha256` as str or NoneType'),
+])
+def test_read_threshold__names_the_key_of_another_type(files, change, message):
+    _, path = files
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(ValueError, match=r'a\.threshold\.json is not a .*'
+                       f'must have {message}.*choose_threshold.py'):
+        read_threshold(path)
+
+
+@pytest.mark.parametrize('content', [b'', b'null', b'{"threshold": 0.', b'\xff'
+                                     ])
+def test_read_threshold__names_a_file_that_is_cut_off(files, content):
+    _, path = files
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r'a\.threshold\.json is not a '
+                       'threshold file: it .*choose_threshold.py'):
+        read_threshold(path)

@@ -79,3 +79,35 @@ def test_read__an_index_of_nothing(tmp_path):
     (tmp_path / 'model.safetensors.index.json').write_text('{"metadata": {}}')
     with pytest.raises(ValueError, match='index.json names no files'):
         read_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize(('content', 'message'), [
+    ('{"id2label": null}', r'must have `id2label` as dict\[str, str\]'),
+    ('{"id2label": {"0": 1}}', r'must have `id2label` as dict\[str, str\]'),
+    ('{"id2label": {"a": "road"}}', "numbers a class 'a' in `id2label`"),
+])
+def test_read__config_that_names_no_classes(content, message, tmp_path):
+    write_checkpoint(tmp_path / 'model.safetensors', WEIGHTS)
+    (tmp_path / 'config.json').write_text(content)
+    with pytest.raises(ValueError, match=f'config.json {message}'):
+        read_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize('content', [
+    '{"weight_map": ["a"]}', '{"weight_map": {"a": null}}'])
+def test_read__index_of_another_type(content, tmp_path):
+    (tmp_path / 'model.safetensors.index.json').write_text(content)
+    with pytest.raises(ValueError, match='index.json must have `weight_map`'):
+        read_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize(('about', 'message'), [
+    (dict(classes='[1]'), r'`classes` of .*x.pth must hold a list\[str\]'),
+    (dict(classes='["a'), '`classes` of .*x.pth could not be read as JSON'),
+    (dict(carried_tensors='AAAA'), '`carried_tensors` of .*x.pth cannot be'),
+    (dict(carried_tensors=3), 'x.pth must have `carried_tensors` as str'),
+])
+def test_read__notes_that_are_damaged(about, message, tmp_path):
+    torch.save(dict(state_dict=WEIGHTS, meta=about), tmp_path / 'x.pth')
+    with pytest.raises(ValueError, match=message):
+        read_checkpoint(tmp_path / 'x.pth')

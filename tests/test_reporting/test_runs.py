@@ -57,3 +57,20 @@ def test_run__names_a_folder_it_cannot_read(folder, content):
     (folder / 'run.json').write_text(content)
     with pytest.raises(ValueError, match=r'road cannot be read .*delete'):
         load_run(folder)
+
+
+@pytest.mark.parametrize('name', ['run.json', 'summary.json'])
+@pytest.mark.parametrize('content', ['', 'null', '[1]', '{"settings": {'])
+def test_run__names_the_file_that_is_damaged(folder, name, content):
+    (folder / name).write_text(content)
+    with pytest.raises(ValueError, match=f'road cannot be read since {name} '
+                       '.*; delete the folder'):
+        load_run(folder)
+
+
+def test_run__names_the_key_of_another_type(folder):
+    (folder / 'run.json').write_text(json.dumps(
+        dict(settings={}, facts={}, metrics=None)))
+    with pytest.raises(ValueError, match='run.json must have `metrics` as '
+                       'dict, got None'):
+        load_run(folder)

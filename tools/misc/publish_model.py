@@ -8,7 +8,6 @@ every file, and a model card. `tools/test.py OUT/config.py
 OUT/model.safetensors` gives the numbers of the card back.
 """
 import argparse
-import json
 import platform
 import tempfile
 from importlib import metadata
@@ -36,6 +35,7 @@ from mmseg_anomaly.reporting.provenance import (
     versions,
     write_json,
 )
+from mmseg_anomaly.text_files import read_json
 
 CONFIG, WEIGHTS = 'config.py', 'model.safetensors'
 COUNTS = ('num_images', 'num_normal_images', 'num_pixels', 'num_positives',
@@ -127,7 +127,7 @@ def test_model(out: Path, work_dir: str) -> tuple[Runner, dict, list[dict]]:
     cfg.test_evaluator = evaluators
     runner = command_line.build_runner(cfg)
     metrics = {key: float(value) for key, value in runner.test().items()}
-    return runner, metrics, [json.loads(path.read_text()) for path in paths]
+    return runner, metrics, [read_json(path) for path in paths]
 
 
 def describe(runner: Runner, summaries: list[dict]) -> dict[str, Any]:

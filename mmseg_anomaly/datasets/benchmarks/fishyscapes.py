@@ -1,5 +1,4 @@
 """The two public validation sets of Fishyscapes."""
-import json
 import logging
 import re
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from mmengine.logging import print_log
 from mmseg.registry import DATASETS
 
 from mmseg_anomaly.file_hash import sha256_of
+from mmseg_anomaly.text_files import read_json
 
 from .anomaly_dataset import AnomalyDataset
 from .file_layouts import (
@@ -157,7 +157,9 @@ class FishyscapesStaticDataset(AnomalyDataset):
         data_list = super().load_data_list()
         record_file = Path(self.data_root, VERSION_FILE)
         if record_file.is_file():
-            record = json.loads(record_file.read_text())
+            record = read_json(
+                record_file, dict, dict(version=str, sha256=dict[str, str]),
+                remedy='convert the set again')
             self._check_record(record, data_list)
             version = record['version']
         else:

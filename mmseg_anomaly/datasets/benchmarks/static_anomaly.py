@@ -1,5 +1,5 @@
 """Validation sets made by ``make_static_benchmark.py``."""
-import json
+import posixpath
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +7,12 @@ from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
 from mmseg_anomaly.labels import refuse_reduce_zero_label
+from mmseg_anomaly.text_files import check_keys, read_json
 
 from ..image_check import check_image, without_broken
 
 MANIFEST_NAME = 'manifest.json'
+_REMEDY = 'copy it again or make the set again'
 
 
 @DATASETS.register_module()
@@ -42,7 +44,8 @@ class StaticAnomalyDataset(BaseSegDataset):
     Raises:
         FileNotFoundError: If the manifest or a file it lists is missing.
         ValueError: If ``reduce_zero_label`` is set, classes differ, the
-            manifest lists no image or all of them are broken.
+            manifest is damaged, lists no image or one twice, or all of them
+            are broken.
     """
 
     def __init__(self,
@@ -65,9 +68,6 @@ class StaticAnomalyDataset(BaseSegDataset):
         self._names = [
             (item['image'], item['annotation']) for item in manifest['images']
         ]
-        if not self._names:
-            raise ValueError(f'{MANIFEST_NAME} of {data_root} lists no '
-                             'image; make the set again')
         self._skip_broken = skip_broken
         super().__init__(
             data_root=data_root, metainfo=metainfo,
@@ -112,4 +112,24 @@ def _read_manifest(path: Path) -> dict:
         raise FileNotFoundError(
             f'there is no {path}; `data_root` must be a folder written by '
             'tools/dataset_converters/make_static_benchmark.py')
-    return json.loads(path.read_text())
+    manifest = read_json(
+        path, dict, dict(classes=list[str], palette=list[list[int]],
+                         images=list[dict]), remedy=_REMEDY)
+    if not manifest['images']:
+        raise ValueError(f'{path.name} of {path.parent} lists no image; '
+                         f'{_REMEDY}')
+    if len(manifest['palette']) not in (0, len(manifest['classes'])):
+        raise ValueError(f'{path} has {len(manifest["palette"])} colours '
+                         f'(`palette`) of {len(manifest["classes"])} classes; '
+                         f'{_REMEDY}')
+    for key in ('image', 'annotation'):
+        rows = {}
+        for row, item in enumerate(manifest['images']):
+            check_keys(item, f'images[{row}] of {path}', {key: str},
+                       remedy=_REMEDY)
+            first = rows.setdefault(posixpath.normpath(item[key]), row)
+            if first != row:
+                raise ValueError(
+                    f'images[{first}] and images[{row}] of {path} both have '
+                    f'the {key} {item[key]!r}; {_REMEDY}')
+    return manifest

@@ -118,3 +118,39 @@ def test_broken_images__cannot_be_the_whole_set(folder):
         path.write_bytes(b'')
     with pytest.raises(ValueError, match='all 2 images of .* are broken'):
         build(folder, skip_broken=True)
+
+
+@pytest.mark.parametrize(('change', 'message'), [
+    (dict(classes=None), r'manifest.json must have `classes` as list\[str\]'),
+    (dict(images={}), r'manifest.json must have `images` as list\[dict\]'),
+    (dict(palette=[[1, 2, 3]]), 'manifest.json has 1 colours .* 2 classes'),
+    (dict(images=[dict(image='images/a.png')]),
+     r"images\[0\] of .*manifest.json has no \['annotation'\]"),
+    (dict(images=[dict(image=None, annotation='annotations/a.png')]),
+     r'images\[0\] of .*manifest.json must have `image` as str, got None'),
+    (dict(images=[dict(image='images/a.png', annotation='annotations/a.png'),
+                  dict(image='images/./a.png', annotation='annotations/b.png')
+                  ]), r'images\[0\] and images\[1\] of .*both have the image'),
+    (dict(images=[dict(image='images/a.png', annotation='annotations/a.png'),
+                  dict(image='images/b.png', annotation='annotations/a.png')
+                  ]), r'images\[0\] and images\[1\] .* have the annotation'),
+])
+def test_damaged_manifest__is_named_with_the_key(folder, change, message):
+    path = folder / 'manifest.json'
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(ValueError, match=message):
+        StaticAnomalyDataset(str(folder))
+
+
+@pytest.mark.parametrize('content', ['', 'null', '[]', '{"classes": ["a"'])
+def test_manifest_that_is_something_else__is_named(folder, content):
+    (folder / 'manifest.json').write_text(content)
+    with pytest.raises(ValueError, match=r'manifest.json (could not be read|'
+                       'must hold a dict).*make the set again'):
+        StaticAnomalyDataset(str(folder))
+
+
+def test_manifest_with_byte_order_mark__is_read(folder):
+    path = folder / 'manifest.json'
+    path.write_bytes(b'\xef\xbb\xbf' + path.read_bytes())
+    assert len(StaticAnomalyDataset(str(folder))) == 2

@@ -24,6 +24,7 @@ from mmseg_anomaly.datasets.synthetic_roads.strange_objects import (
     CATEGORIES,
     draw_strange_object,
 )
+from mmseg_anomaly.text_files import read_json
 
 from .scene import add_strange_objects, draw_scene
 
@@ -108,7 +109,7 @@ def write_world(root: str | Path, size: WorldSize, nproc: int = 1) -> bool:
 def _is_complete(root: Path, wanted: dict) -> bool:
     manifest = root / MANIFEST
     if manifest.is_file():
-        found = json.loads(manifest.read_text())
+        found = read_json(manifest, remedy='choose another folder')
         if found == wanted:
             return True
         raise FileExistsError(
