@@ -14,7 +14,7 @@ from mmengine import fileio
 from mmengine.logging import print_log
 from PIL import Image
 
-from .label_files import read_label
+from .label_files import PILLOW_ERRORS, read_label
 
 _TAIL_BYTES = 1024  # room for what cameras and tools append to a JPEG
 
@@ -40,7 +40,7 @@ def check_image(path: str, backend_args: dict | None = None) -> None:
                 image.load()
             else:
                 image.verify()
-    except (OSError, SyntaxError, ValueError) as error:
+    except PILLOW_ERRORS as error:
         raise ValueError(
             f'image {path} of {len(content)} bytes is broken ({error}); copy '
             'it again') from error

@@ -3,14 +3,21 @@
 A raw id is a number in a file, a stored id the number in ``gt_sem_seg``
 (``labels.py``). Shape letters: H rows, W columns.
 """
+import struct
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
 import mmcv
 import numpy as np
 from mmengine import fileio
+from PIL import Image
 
 from mmseg_anomaly.labels import RESERVED_INDICES
+
+# What Pillow raises for files that are damaged or too large.
+PILLOW_ERRORS = (OSError, SyntaxError, ValueError, struct.error, zlib.error,
+                 Image.DecompressionBombError)
 
 
 def read_label(path: str, backend_args: dict | None = None) -> np.ndarray:
@@ -28,17 +35,33 @@ def read_label(path: str, backend_args: dict | None = None) -> np.ndarray:
         ValueError: If the file cannot be decoded or is something else.
     """
     content = fileio.get(path, backend_args=backend_args)
-    try:
-        label = mmcv.imfrombytes(content, flag='unchanged', backend='pillow')
-    except (OSError, SyntaxError) as error:  # Pillow's, without the path
-        raise ValueError(
-            f'label file {path} of {len(content)} bytes cannot be decoded as '
-            f'an image ({error}); write or copy it again') from error
+    label = decode_stored(content, f'label file {path}')
     if label.ndim != 2 or label.dtype not in (np.uint8, bool):
         raise ValueError(
             f'label file {path} must be one channel of 8 bit ids, got shape '
             f'{label.shape} of {label.dtype}; convert colours to ids first')
     return label.astype(np.uint8)
+
+
+def decode_stored(content: bytes, name: str) -> np.ndarray:
+    """Decode an image whose numbers mean something, palette files to indices.
+
+    Args:
+        content: Whole file.
+        name: What errors call it.
+
+    Returns:
+        (H, W) or (H, W, channels), of whatever dtype the file has.
+
+    Raises:
+        ValueError: If the file cannot be decoded or is too large.
+    """
+    try:
+        return mmcv.imfrombytes(content, flag='unchanged', backend='pillow')
+    except PILLOW_ERRORS as error:  # without the path
+        raise ValueError(
+            f'{name} of {len(content)} bytes cannot be decoded as an image '
+            f'({error}); write or copy it again') from error
 
 
 def stored_ids(label_map: Mapping[int, int] | None) -> np.ndarray:

@@ -13,8 +13,10 @@ gigabytes in memory.
 """
 import json
 import logging
+import math
 import os
 import tempfile
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +26,8 @@ from typing import Any
 import numpy as np
 from filelock import FileLock  # a dependency of torch
 from mmengine.logging import print_log
+
+from mmseg_anomaly.text_files import fits, parse_json
 
 _MAGIC = b'MMSGARR1'
 _ALIGNMENT = 64
@@ -48,31 +52,58 @@ class ArrayFile:
         self.path = Path(path)
         if not self.path.is_file():
             raise FileNotFoundError(f'there is no {self.path}')
-        footer = self._read_footer()
+        footer, end = self._read_footer()
         self.meta: dict[str, Any] = footer['meta']
-        content = np.memmap(self.path, np.uint8, 'r')  # (bytes of the file,)
-        self.arrays: Mapping[str, np.ndarray] = MappingProxyType({
-            name: _view(content, *place)
-            for name, place in footer['arrays'].items()
-        })
+        content = np.memmap(self.path, np.uint8, 'r')[:end]
+        self._crc: int | None = footer.get('crc32')
+        self._content = content
+        try:
+            self.arrays: Mapping[str, np.ndarray] = MappingProxyType({
+                name: _view(content, *place)
+                for name, place in footer['arrays'].items()
+            })
+        except (TypeError, ValueError) as error:
+            raise self._damaged(
+                f'its footer describes no arrays: {error}') from error
 
     def __reduce__(self) -> tuple:
         return type(self), (self.path, )
 
-    def _read_footer(self) -> dict:
+    def check_content(self) -> None:
+        """Read the whole file and compare its checksum.
+
+        Raises:
+            ValueError: If a byte has changed since it was written.
+        """
+        if self._crc != zlib.crc32(self._content):
+            raise self._damaged('its arrays have changed')
+
+    def _read_footer(self) -> tuple[dict, int]:
+        """Return the footer, and where it begins."""
+        tail = 8 + len(_MAGIC)
         with self.path.open('rb') as file:
             starts_well = file.read(len(_MAGIC)) == _MAGIC
             size = file.seek(0, os.SEEK_END)
-            tail = 8 + len(_MAGIC)
             file.seek(max(size - tail, 0))
             length, magic = file.read(8), file.read()
-            if not starts_well or magic != _MAGIC:
-                raise ValueError(
-                    f'{self.path} of {size} bytes is no complete array file; '
-                    'make it again with the tool or class that wrote it')
-            length = int.from_bytes(length, 'little')
-            file.seek(size - tail - length)
-            return json.loads(file.read(length))
+            start = size - tail - int.from_bytes(length, 'little')
+            if not starts_well or magic != _MAGIC or start < len(_MAGIC):
+                raise self._damaged('its first or last bytes are others')
+            file.seek(start)
+            content = file.read(size - tail - start)
+        try:
+            return parse_json(
+                content, 'its footer', dict,
+                dict(meta=dict, arrays=dict[str, list]),
+                optional=dict(crc32=int)), start
+        except ValueError as error:
+            raise self._damaged(str(error)) from None
+
+    def _damaged(self, reason: str) -> ValueError:
+        return ValueError(
+            f'{self.path} of {self.path.stat().st_size} bytes is no complete '
+            f'array file ({reason}); make it again with the tool or class '
+            'that wrote it')
 
 
 class ArrayFileWriter:
@@ -89,11 +120,12 @@ class ArrayFileWriter:
         self.path = Path(path)
         self.meta: dict[str, Any] = {}
         self._places: dict[str, tuple[str, list[int], int]] = {}
+        self._crc = 0
 
     def __enter__(self) -> 'ArrayFileWriter':
         self._file = tempfile.NamedTemporaryFile(  # noqa: SIM115
             dir=self.path.parent, prefix=f'.{self.path.name}.', delete=False)
-        self._file.write(_MAGIC)
+        self._write(_MAGIC)
         return self
 
     def __exit__(self, kind: type[BaseException] | None,
@@ -114,29 +146,38 @@ class ArrayFileWriter:
     def add(self, name: str, array: np.ndarray) -> None:
         """Write an array of any shape and any dtype but objects."""
         offset = self._align()
-        self._file.write(np.ascontiguousarray(array).data)
+        self._write(np.ascontiguousarray(array).data)
         self._places[name] = array.dtype.str, list(array.shape), offset
 
     def add_chunks(self, name: str, chunks: Iterable[bytes]) -> None:
         """Write chunks, as they come, as one array of uint8."""
         offset = self._align()
         for chunk in chunks:
-            self._file.write(chunk)
+            self._write(chunk)
         length = self._file.tell() - offset
         self._places[name] = '|u1', [length], offset
 
+    def _write(self, content: bytes | memoryview) -> None:
+        self._crc = zlib.crc32(content, self._crc)
+        self._file.write(content)
+
     def _align(self) -> int:
-        self._file.write(bytes(-self._file.tell() % _ALIGNMENT))
+        self._write(bytes(-self._file.tell() % _ALIGNMENT))
         return self._file.tell()
 
     def _write_footer(self) -> None:
-        footer = json.dumps(dict(meta=self.meta, arrays=self._places)).encode()
+        footer = json.dumps(dict(meta=self.meta, arrays=self._places,
+                                 crc32=self._crc)).encode()
         self._file.write(footer + len(footer).to_bytes(8, 'little') + _MAGIC)
 
 
 def _view(content: np.ndarray, dtype: str, shape: list[int],
           offset: int) -> np.ndarray:
-    length = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    if not fits(dtype, str) or not fits([*shape, offset], list[int]):
+        raise TypeError(f'{[dtype, shape, offset]}')
+    length = math.prod(shape) * np.dtype(dtype).itemsize
+    if min([*shape, offset]) < 0 or offset + length > len(content):
+        raise ValueError(f'{[dtype, shape, offset]} exceeds the file')
     return content[offset:offset + length].view(dtype).reshape(shape)
 
 
@@ -156,6 +197,9 @@ def cached_array_file(name: str, write: Callable[[ArrayFileWriter], None],
     finished file appears at once, and whoever finds it there needs no right
     to write.
 
+    A file that is damaged, or was put there under another name, is made
+    again, and the log says so.
+
     Args:
         name: File name that follows from content and format.
         write: Fills the writer.
@@ -170,18 +214,33 @@ def cached_array_file(name: str, write: Callable[[ArrayFileWriter], None],
     """
     path = Path(cache_dir or default_cache_dir(), name)
     with suppress(OSError, ValueError):  # not there, unreadable or damaged
-        return ArrayFile(path)
+        return _open_cached(path)
     _require_writable(path.parent)
     with FileLock(f'{path}.lock'):
-        if path.is_file():
+        if path.is_dir():
+            aside = tempfile.mkdtemp(prefix=f'{name}.', dir=path.parent)
+            path.rename(Path(aside, name))
+            print_log(f'the folder {path} is moved to {aside}, an index is '
+                      'made in its place', logger='current',
+                      level=logging.WARNING)
+        elif path.exists():
             try:
-                return ArrayFile(path)
-            except ValueError as error:
+                return _open_cached(path)
+            except (OSError, ValueError) as error:
                 print_log(f'{error}; it is made again', logger='current',
                           level=logging.WARNING)
         with ArrayFileWriter(path) as writer:
+            writer.meta['name'] = name
             write(writer)
-    return ArrayFile(path)
+    return _open_cached(path)
+
+
+def _open_cached(path: Path) -> ArrayFile:
+    file = ArrayFile(path)
+    file.check_content()
+    if file.meta.get('name') != path.name:
+        raise ValueError(f'{path} was written as {file.meta.get("name")!r}')
+    return file
 
 
 def _require_writable(cache_dir: Path) -> None:
@@ -212,4 +271,9 @@ def pack_texts(texts: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
 
 def unpack_text(content: np.ndarray, ends: np.ndarray, row: int) -> str:
     """Return text ``row`` of what ``pack_texts`` returned."""
-    return content[ends[row]:ends[row + 1]].tobytes().decode()
+    return unpack_bytes(content, ends, row).decode()
+
+
+def unpack_bytes(content: np.ndarray, ends: np.ndarray, row: int) -> bytes:
+    """Return text ``row`` as UTF-8, which a damaged file may not be."""
+    return content[ends[row]:ends[row + 1]].tobytes()

@@ -5,13 +5,20 @@ Shape letters: H, W of the image.
 import os
 import zlib
 from collections.abc import Iterable
+from io import BytesIO
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
 import cv2
 import numpy as np
+from PIL import Image, UnidentifiedImageError
 
 from ..image_check import has_end_mark
+from ..label_files import PILLOW_ERRORS
+
+# a password and unknown compression come as RuntimeError
+_ZIP_ERRORS = (BadZipFile, EOFError, RuntimeError, zlib.error)
+_MAX_BYTES = 2**30
 
 
 class BrokenImageError(ValueError):
@@ -64,9 +71,10 @@ class ImageFiles:
         if self._zip_path is None:
             folders = {name.rpartition('/')[0] for name in names}
             existing = {
-                f'{folder}/{found}' if folder else found
+                f'{folder}/{entry.name}' if folder else entry.name
                 for folder in folders if (self.path / folder).is_dir()
-                for found in os.listdir(self.path / folder)  # noqa: PTH208
+                for entry in os.scandir(self.path / folder)
+                if entry.is_file()
             }
         else:
             existing = set(self.names())
@@ -76,48 +84,91 @@ class ImageFiles:
         """Return the content of a file.
 
         Raises:
-            BrokenImageError: If it is missing or its zip entry is damaged.
+            BrokenImageError: If it is missing, its zip entry is damaged, or
+                it is larger than any image that can be decoded.
         """
         try:
             if self._zip_path is None:
                 return (self.path / name).read_bytes()
-            return self._open_zip().read(self._prefix + name)
-        except (OSError, KeyError, BadZipFile, zlib.error) as error:
+            entry = self._open_zip().getinfo(self._prefix + name)
+            if entry.file_size > _MAX_BYTES:
+                raise OSError(f'{entry.file_size} bytes are no image')
+            return self._open_zip().read(entry)
+        except (OSError, KeyError, *_ZIP_ERRORS) as error:
             raise BrokenImageError(
                 f'{self.path / name} cannot be read: {error}') from error
 
     def read_image(self, name: str, *, with_alpha: bool = False) -> np.ndarray:
-        """Decode an image as it is stored, whatever EXIF says.
-
-        Args:
-            name: As in ``names()``.
-            with_alpha: Keep the channels the file has.
-
-        Returns:
-            (H, W, 3) uint8, BGR; with ``with_alpha`` (H, W, 4), (H, W, 3) or
-            (H, W).
+        """Decode an image of ``names()``; see ``decode_image``.
 
         Raises:
-            BrokenImageError: If it is no image, or cut off: OpenCV would
-                fill the missing part with grey.
+            BrokenImageError: If it cannot be read or decoded.
         """
-        content = self.read(name)
-        flag = (cv2.IMREAD_UNCHANGED if with_alpha else
-                cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-        image = (cv2.imdecode(np.frombuffer(content, np.uint8), flag)
-                 if has_end_mark(content) else None)
-        if image is None:
-            raise BrokenImageError(
-                f'{self.path / name} of {len(content)} bytes cannot be '
-                'decoded as an image; replace it or remove it from the '
-                'source')
-        return image
+        return decode_image(self.read(name), self.path / name,
+                            with_alpha=with_alpha)
 
     def _open_zip(self) -> ZipFile:
         if self._zip is None or self._process_id != os.getpid():
             self._zip = _open_zip_file(self._zip_path)
             self._process_id = os.getpid()
         return self._zip
+
+
+def image_size(content: bytes, path: str | Path) -> tuple[int, int]:
+    """Return height and width of an image, from its header alone.
+
+    Args:
+        content: Whole file.
+        path: For messages.
+
+    Raises:
+        BrokenImageError: If it is no image, or larger than Pillow allows.
+    """
+    try:
+        with Image.open(BytesIO(content)) as image:
+            return image.size[::-1]
+    except UnidentifiedImageError as error:  # names an address in memory
+        raise _undecodable(content, path) from error
+    except PILLOW_ERRORS as error:
+        raise _undecodable(content, path, f': {error}') from error
+
+
+def decode_image(content: bytes, path: str | Path, *,
+                 with_alpha: bool = False) -> np.ndarray:
+    """Decode an image as it is stored, whatever EXIF says.
+
+    Args:
+        content: Whole file.
+        path: For messages.
+        with_alpha: Keep the channels the file has.
+
+    Returns:
+        (H, W, 3) uint8, BGR; with ``with_alpha`` (H, W, 4), (H, W, 3) or
+        (H, W).
+
+    Raises:
+        BrokenImageError: If it is no image, larger than Pillow allows, or
+            cut off: OpenCV would fill the missing part with grey.
+    """
+    if not has_end_mark(content):
+        raise _undecodable(content, path)
+    image_size(content, path)
+    flag = (cv2.IMREAD_UNCHANGED if with_alpha else
+            cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    try:
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), flag)
+    except cv2.error as error:
+        raise _undecodable(content, path, f': {error}') from error
+    if image is None:
+        raise _undecodable(content, path)
+    return image
+
+
+def _undecodable(content: bytes, path: str | Path,
+                 reason: str = '') -> BrokenImageError:
+    return BrokenImageError(
+        f'{path} of {len(content)} bytes cannot be decoded as an image'
+        f'{reason}; replace it or remove it from the source')
 
 
 def read_file(path: Path) -> bytes:
@@ -136,7 +187,7 @@ def read_file(path: Path) -> bytes:
         except KeyError as error:
             raise FileNotFoundError(
                 f'{zip_path} holds no {name.rstrip("/")}') from error
-        except (BadZipFile, zlib.error) as error:
+        except _ZIP_ERRORS as error:
             raise ValueError(f'{path} cannot be read ({error}); copy or '
                              'download the zip file again') from error
 

@@ -10,11 +10,19 @@ import cv2
 import numpy as np
 from mmseg.registry import DATASETS
 
-from .array_file import ArrayFile, ArrayFileWriter, pack_texts, unpack_text
+from mmseg_anomaly.text_files import parse_json
+
+from .array_file import (
+    ArrayFile,
+    ArrayFileWriter,
+    pack_texts,
+    unpack_bytes,
+)
 from .cutout import Cutout
-from .image_files import BrokenImageError
+from .image_files import BrokenImageError, decode_image
 
 _KIND = 'mmseg_anomaly outliers'
+_ARRAYS = ('pixels', 'starts', 'lengths', 'record_bytes', 'record_ends')
 _PNG_LEVEL = [cv2.IMWRITE_PNG_COMPRESSION, 1]  # reads fastest, hardly larger
 
 
@@ -45,6 +53,9 @@ class PackedOutliers:
                 f'{pack_file} holds no outliers but '
                 f'{self._file.meta.get("kind", "something else")}; make it '
                 'with tools/dataset_converters/coco_outliers.py')
+        if missing := {*_ARRAYS} - self._file.arrays.keys():
+            raise ValueError(f'{pack_file} lacks {sorted(missing)}; make it '
+                             'again')
         if len(self) == 0:
             raise ValueError(f'{pack_file} holds no object; make it again '
                              'with other filters')
@@ -61,11 +72,11 @@ class PackedOutliers:
         arrays = self._file.arrays
         start = arrays['starts'][number]
         content = arrays['pixels'][start:start + arrays['lengths'][number]]
-        bgra = cv2.imdecode(content, cv2.IMREAD_UNCHANGED)
-        if bgra is None or bgra.shape[2:] != (4, ):
-            raise BrokenImageError(
-                f'object {number} of {self._file.path} is damaged; copy or '
-                'make the file again')
+        where = f'object {number} of {self._file.path} is damaged: it'
+        bgra = decode_image(content.tobytes(), where, with_alpha=True)
+        if bgra.dtype != np.uint8 or bgra.shape[2:] != (4, ):
+            raise BrokenImageError(f'{where} is not RGBA of 8 bit; copy or '
+                                   'make the file again')
         record = self._record(number)
         return Cutout(bgra[..., :3], bgra[..., 3], record['category'],
                       record['origin'])
@@ -84,8 +95,15 @@ class PackedOutliers:
 
     def _record(self, number: int) -> dict:
         arrays = self._file.arrays
-        return json.loads(
-            unpack_text(arrays['record_bytes'], arrays['record_ends'], number))
+        content = unpack_bytes(
+            arrays['record_bytes'], arrays['record_ends'], number)
+        try:
+            return parse_json(
+                content, f'the record of object {number} of {self._file.path}',
+                dict, dict(category=str, origin=dict, content_hash=str),
+                remedy='copy or make the file again')
+        except ValueError as error:
+            raise BrokenImageError(str(error)) from None
 
 
 def encode_cutout(cutout: Cutout) -> tuple[bytes, dict]:

@@ -1,4 +1,5 @@
 import os
+import re
 from multiprocessing import get_context
 
 import numpy as np
@@ -76,3 +77,61 @@ def test_failing_scan__leaves_no_file(tmp_path):
     with pytest.raises(ValueError, match='bad json'):
         cached_array_file('x.index', fail, tmp_path)
     assert not (tmp_path / 'x.index').exists()
+
+
+def spoil(change):
+    """Return a function that writes an index back with other bytes."""
+    return lambda path: path.write_bytes(change(bytearray(path.read_bytes())))
+
+
+def in_the_arrays(content):
+    content[1000] ^= 1
+    return content
+
+
+def put_a_folder(path):
+    path.unlink()
+    path.mkdir()
+    (path / 'notes.txt').write_text('mine')
+
+
+def put_another_index(path):
+    cached_array_file('y.index', write_noting(path.parents[1]), path.parent)
+    (path.parent / 'y.index').replace(path)
+
+
+def put_a_json(path):
+    path.write_text('{"meta": {}}')
+
+
+@pytest.mark.parametrize(('replace', 'reason'), [
+    (spoil(in_the_arrays), 'its arrays have changed'),
+    (spoil(lambda content: content.replace(b'"arrays"', b'"arraya"')),
+     r"its footer has no \['arrays'\]"),
+    (spoil(lambda content: content.replace(b'"<i8"', b'"<O8"')),
+     'its footer describes no arrays'),
+    (spoil(lambda content: content.replace(b'[100000]', b'[900000]')),
+     'exceeds the file'),
+    (put_a_json, 'its first or last bytes are others'),
+    (put_another_index, "was written as 'y.index'"),
+    (put_a_folder, 'the folder .*x.index is moved to '),
+])
+def test_spoilt_index__is_made_again_with_one_line(
+        tmp_path, monkeypatch, replace, reason):
+    said = []
+    monkeypatch.setattr(array_file, 'print_log',
+                        lambda message, **_: said.append(message))
+    open_one(tmp_path)
+    replace(tmp_path / 'cache' / 'x.index')
+    for _ in range(2):  # the second time it is sound
+        assert open_one(tmp_path) == sum(range(10**5))
+    line, = said
+    assert re.search(reason, line)
+
+
+def test_folder_in_the_place_of_an_index__is_kept(tmp_path):
+    open_one(tmp_path)
+    put_a_folder(tmp_path / 'cache' / 'x.index')
+    open_one(tmp_path)
+    notes, = (tmp_path / 'cache').glob('x.index.*/x.index/notes.txt')
+    assert notes.read_text() == 'mine'

@@ -81,3 +81,24 @@ def test_other_file__is_refused(tmp_path):
         pass
     with pytest.raises(ValueError, match='no outliers but something else'):
         PackedOutliers(str(tmp_path / 'x.index'))
+
+
+@pytest.mark.parametrize(('old', 'new'), [
+    (b'{"category"', b'{"categorx"'), (b'{"category"', b'\xff"category"'),
+    (b'"content_hash": "', b'"content_hash": 1"'),
+])
+def test_damaged_record__is_named(pack_file, old, new):
+    content = pack_file.read_bytes()
+    pack_file.write_bytes(content.replace(old, new[:len(old)], 1))
+    with pytest.raises(BrokenImageError, match='the record of object 0 of '
+                       '.*things.pack .*copy or make the file again'):
+        PackedOutliers(str(pack_file))[0]
+
+
+def test_file_without_an_array__is_named(tmp_path):
+    with ArrayFileWriter(tmp_path / 'a.pack') as writer:
+        writer.meta['kind'] = 'mmseg_anomaly outliers'
+        writer.add('starts', np.zeros(1, np.int64))
+    with pytest.raises(ValueError, match=r"a.pack lacks \['lengths', 'pixels'"
+                       ):
+        PackedOutliers(str(tmp_path / 'a.pack'))
