@@ -6,10 +6,22 @@ import numpy as np
 from mmengine.logging import print_log
 from mmseg.registry import DATASETS
 
-from .coco_filters import ROAD_CATEGORIES, CocoFilters, select_rows
+from mmseg_anomaly.paths import inside
+
+from .coco_filters import (
+    ROAD_CATEGORIES,
+    ROAD_SURFACES,
+    CocoFilters,
+    select_rows,
+)
 from .coco_index import open_coco_index
 from .cutout import OPAQUE, Cutout
-from .image_files import BrokenImageError, ImageFiles
+from .image_files import (
+    BrokenImageError,
+    ImageFiles,
+    decode_image,
+    image_size,
+)
 
 
 @DATASETS.register_module()
@@ -37,6 +49,10 @@ class CocoOutliers:
     every category in every image, so that what should be denied may go
     unnoticed there.
 
+    Names of categories are compared without case, spaces and punctuation,
+    and the file's may be plural or end as in COCO-Stuff: 'traffic light'
+    denies 'Traffic_Lights', 'sky' denies 'sky-other-merged'.
+
     Args:
         ann_file: Instances, polygons or run lengths.
         data_root: Folder that ``ann_file`` and ``data_prefix`` are in.
@@ -53,14 +69,20 @@ class CocoOutliers:
         max_aspect: Longer by shorter side of its box, at most; at least 1.
         allow_truncated: Whether an object may touch the border of its image,
             where a part of it may be missing.
+        skip_damaged: Whether instances whose masks are malformed are left
+            out, with a warning. By default one that passes ``allow_`` and
+            ``deny_`` is an error.
+        allow_outside: Whether the json may name images outside the folder
+            of the images.
         cache_dir: Folder of the index; ``~/.cache/mmseg_anomaly`` unless
             given.
 
     Raises:
         FileNotFoundError: If the json or an image it lists is missing.
         ValueError: If ``data_prefix`` has other keys, the json holds no
-            segmentation, a filter is out of range, a category unknown, or
-            nothing is left.
+            segmentation, names an image or an id twice, a mask is damaged,
+            a filter is out of range, a category unknown, an image outside
+            its folder, or nothing is left.
     """
 
     def __init__(self,
@@ -69,7 +91,8 @@ class CocoOutliers:
                  *,
                  data_prefix: dict[str, str] | None = None,
                  allow_categories: str | Sequence[str] | None = None,
-                 deny_categories: str | Sequence[str] = ROAD_CATEGORIES,
+                 deny_categories: str | Sequence[str] = (
+                     *ROAD_CATEGORIES, *ROAD_SURFACES),
                  deny_image_categories: str
                  | Sequence[str] = ROAD_CATEGORIES,
                  min_area: int = 400,
@@ -77,6 +100,8 @@ class CocoOutliers:
                  min_solidity: float = 0.0,
                  max_aspect: float | None = None,
                  allow_truncated: bool = True,
+                 skip_damaged: bool = False,
+                 allow_outside: bool = False,
                  cache_dir: str | None = None) -> None:
         self.ann_file = Path(data_root, ann_file)
         data_prefix = dict(img_path='') if data_prefix is None else data_prefix
@@ -86,11 +111,12 @@ class CocoOutliers:
         self._index = open_coco_index(self.ann_file, cache_dir)
         filters = CocoFilters(
             allow_categories, deny_categories, deny_image_categories,
-            min_area, max_area, min_solidity, max_aspect, allow_truncated)
+            min_area, max_area, min_solidity, max_aspect, allow_truncated,
+            skip_damaged)
         self._rows, removed = select_rows(self._index, filters, self.ann_file)
         self._report(removed)
         self._images = ImageFiles(Path(data_root, data_prefix['img_path']))
-        self._check_images_exist()
+        self._check_images_exist(allow_outside)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -103,11 +129,12 @@ class CocoOutliers:
                 size than the json says.
         """
         row = self._rows[number]
+        # first, since the size in the json may be far from its own
+        image = self._read_image(self._index['image_rows'][row])
         mask, box = self._index.decode_mask(row)
-        image = self._read_image(self._index['image_rows'][row])[box]
         category_row = self._index['category_rows'][row]
         return Cutout(
-            image=image,
+            image=image[box],
             alpha=mask * np.uint8(OPAQUE),
             category=self._index.categories[category_row],
             origin=self.origin(number))
@@ -136,10 +163,13 @@ class CocoOutliers:
             f'{len(self)} objects to paste in {self.ann_file}; removed: '
             f'{reasons}', logger='current')
 
-    def _check_images_exist(self) -> None:
+    def _check_images_exist(self, allow_outside: bool) -> None:
         image_rows = np.unique(self._index['image_rows'][self._rows])
-        missing = self._images.first_missing(
-            map(self._index.file_name, image_rows))
+        names = [self._index.file_name(row) for row in image_rows]
+        for name in names:
+            inside(self._images.path, name, self.ann_file,
+                   allow=allow_outside)
+        missing = self._images.first_missing(names)
         if missing is not None:
             raise FileNotFoundError(
                 f'{self.ann_file} lists the image {missing}, which is not '
@@ -148,11 +178,12 @@ class CocoOutliers:
 
     def _read_image(self, image_row: int) -> np.ndarray:
         name = self._index.file_name(image_row)
-        image = self._images.read_image(name)
+        content = self._images.read(name)
         size_hw = tuple(self._index['sizes_hw'][image_row].tolist())
-        if image.shape[:2] != size_hw:
+        found_hw = image_size(content, self._images.path / name)
+        if found_hw != size_hw:
             raise BrokenImageError(
                 f'{self._images.path / name} has (height, width) '
-                f'{image.shape[:2]}, but {self.ann_file} says {size_hw}; its '
+                f'{found_hw}, but {self.ann_file} says {size_hw}; its '
                 'masks do not fit')
-        return image
+        return decode_image(content, self._images.path / name)

@@ -2,16 +2,26 @@
 
 Shape letters: I images, N instances.
 """
+import logging
+import re
 from collections.abc import Collection, Sequence
+from difflib import get_close_matches
 from numbers import Real
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from mmengine.logging import print_log
 
-from .coco_index import CROWD, WITHOUT_MASK, CocoIndex
+from .coco_index import (
+    CROWD,
+    DAMAGED,
+    WITHOUT_MASK,
+    CocoIndex,
+    refuse_damaged,
+)
 
-# What a road scene knows, in the words of COCO and of LVIS.
+# What a road scene knows, in the words of COCO and of LVIS, then of others.
 ROAD_CATEGORIES = (
     'person', 'bicycle', 'car', 'motorcycle', 'bus', 'train', 'truck',
     'traffic light', 'stop sign',
@@ -22,20 +32,41 @@ ROAD_CATEGORIES = (
     'passenger_car_(part_of_a_train)', 'pickup_truck', 'police_cruiser',
     'race_car', 'railcar_(part_of_a_train)', 'school_bus', 'stop_sign',
     'street_sign', 'streetlight', 'tow_truck', 'traffic_light',
-    'trailer_truck', 'train_(railroad_vehicle)')
+    'trailer_truck', 'train_(railroad_vehicle)',
+    'pedestrian', 'rider', 'cyclist', 'bicyclist', 'motorcyclist', 'human',
+    'people', 'man', 'woman', 'boy', 'girl', 'child', 'vehicle',
+    'land vehicle', 'automobile', 'taxi', 'suv', 'van', 'sports car',
+    'heavy truck', 'machinery vehicle', 'lorry', 'caravan', 'trailer',
+    'tram', 'motorbike', 'moped', 'bike', 'tricycle', 'traffic sign',
+    'speed limit sign', 'crosswalk sign', 'pole', 'street light')
+# Surfaces, as COCO-Stuff and driving sets call them. They are never pasted,
+# but a picture that shows one keeps its other objects.
+ROAD_SURFACES = (
+    'road', 'street', 'pavement', 'sidewalk', 'terrain', 'ground', 'grass',
+    'dirt', 'gravel', 'sky', 'cloud', 'fog', 'building', 'house',
+    'skyscraper', 'wall', 'wall-brick', 'wall-concrete', 'wall-panel',
+    'wall-stone', 'wall-tile', 'wall-wood', 'fence', 'railing', 'guard rail',
+    'bridge', 'tunnel', 'railroad', 'platform', 'vegetation', 'tree', 'bush',
+    'plant', 'leaves', 'mountain', 'hill', 'crosswalk', 'lane marking',
+    'parking', 'curb')
+
+_ROAD_WORDS = {*ROAD_CATEGORIES, *ROAD_SURFACES}
+_DAMAGED = 'with a damaged mask'
+_NUM_SHOWN = 10
 
 
 class CocoFilters(NamedTuple):
     """What must not be pasted; ``CocoOutliers`` explains the fields."""
 
-    allow_categories: str | Sequence[str] | None = None
-    deny_categories: str | Sequence[str] = ROAD_CATEGORIES
-    deny_image_categories: str | Sequence[str] = ROAD_CATEGORIES
-    min_area: int = 400
-    max_area: int | None = None
-    min_solidity: float = 0.0
-    max_aspect: float | None = None
-    allow_truncated: bool = True
+    allow_categories: str | Sequence[str] | None
+    deny_categories: str | Sequence[str]
+    deny_image_categories: str | Sequence[str]
+    min_area: int
+    max_area: int | None
+    min_solidity: float
+    max_aspect: float | None
+    allow_truncated: bool
+    skip_damaged: bool
 
 
 def select_rows(index: CocoIndex, filters: CocoFilters,
@@ -52,18 +83,34 @@ def select_rows(index: CocoIndex, filters: CocoFilters,
         filter removed; an instance counts for the first that catches it.
 
     Raises:
-        ValueError: If a list is none of names that the file knows, or a
-            number is out of range.
+        ValueError: If a list is none of names that the file knows, a
+            number is out of range, or a mask is damaged of which nothing
+            but ``skip_damaged`` says that it is not wanted.
     """
     _check_ranges(filters)
     is_left = np.ones(len(index), bool)
     removed = {}
     for reason, is_caught in _catches(index, filters, ann_file).items():
         is_caught = is_caught & is_left
+        if reason == _DAMAGED and is_caught.any():
+            _report_damaged(index, np.flatnonzero(is_caught), filters,
+                            ann_file)
         if is_caught.any():
             removed[reason] = int(is_caught.sum())
         is_left &= ~is_caught
     return np.flatnonzero(is_left), removed
+
+
+def _report_damaged(index: CocoIndex, rows: np.ndarray, filters: CocoFilters,
+                    ann_file: Path) -> None:
+    if not filters.skip_damaged:
+        refuse_damaged(ann_file, rows[0])
+    ids = index['annotation_ids'][rows]
+    print_log(
+        f'{len(rows)} annotations of {ann_file} are left out, their masks '
+        f'are damaged: {ids[:_NUM_SHOWN].tolist()}'
+        + f' and {len(rows) - _NUM_SHOWN} more' * (len(rows) > _NUM_SHOWN),
+        logger='current', level=logging.WARNING)
 
 
 def _check_ranges(filters: CocoFilters) -> None:
@@ -101,6 +148,7 @@ def _catches(index: CocoIndex, filters: CocoFilters,
         'beside a denied category': _is_beside(
             index, rows_of('deny_image_categories')),
         'without segmentation': kinds == WITHOUT_MASK,
+        _DAMAGED: kinds == DAMAGED,
         'smaller than `min_area`': areas < max(filters.min_area, 1),
         'below `min_solidity`': index['solidities'] < filters.min_solidity
     }
@@ -138,10 +186,43 @@ def _category_rows(index: CocoIndex, argument: str,
             isinstance(name, str) for name in listed):
         raise ValueError(f'`{argument}` must be names of categories, got '
                          f'{names!r}')
-    unknown = set(listed) - set(index.categories) - set(ROAD_CATEGORIES)
+    words = {_word(name) for name in listed}
+    known = [_words_of(category) for category in index.categories]
+    unknown = {name for name in listed if _word(name) not in set().union(
+        *known)}
+    if set(listed) >= set(ROAD_CATEGORIES):  # the words of many files
+        unknown -= _ROAD_WORDS
     if unknown:
-        raise ValueError(
-            f'`{argument}` must be categories that occur in {ann_file}, '
-            f'which does not know {sorted(unknown)}; it knows '
-            f'{sorted(index.categories)}')
-    return np.flatnonzero(np.isin(index.categories, list(listed)))
+        _report_unknown(unknown, argument, index, ann_file)
+    return np.flatnonzero([not words.isdisjoint(each) for each in known])
+
+
+def _report_unknown(unknown: set[str], argument: str, index: CocoIndex,
+                    ann_file: Path) -> None:
+    """Warn of names of the road that a file lacks, refuse others."""
+    nearest = sorted({
+        near for name in unknown
+        for near in get_close_matches(name, index.categories)})
+    problem = (
+        f'`{argument}` must be categories that occur in {ann_file}, which '
+        f'does not know {sorted(unknown)}; it knows '
+        f'{sorted(index.categories)}' + f', nearest {nearest}' * bool(nearest))
+    if argument == 'allow_categories' or unknown - _ROAD_WORDS:
+        raise ValueError(problem)
+    print_log(f'{problem}; nothing is denied by these names',
+              logger='current', level=logging.WARNING)
+
+
+def _word(name: str) -> str:
+    """Return a name without case, spaces and punctuation."""
+    return re.sub(r'[\W_]', '', name.casefold()) or name
+
+
+def _words_of(category: str) -> set[str]:
+    """Return what a category may be called in a list.
+
+    Plural s and the endings of COCO-Stuff may be left out.
+    """
+    word = _word(category)
+    root = _word(re.sub('(-other)?(-merged)?$', '', category.casefold()))
+    return {word, word.removesuffix('s'), root}

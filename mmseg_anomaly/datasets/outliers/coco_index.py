@@ -20,12 +20,13 @@ from .array_file import (
 from .coco_json import (
     read_annotations,
     read_coco_json,
+    read_runs,
     to_run_lengths,
 )
 
-_FORMAT = 2  # counts up when the arrays change
+_FORMAT = 3  # counts up when the arrays change
 _RAW_DEFLATE = -zlib.MAX_WBITS  # without a header of 6 bytes
-OBJECT, CROWD, WITHOUT_MASK = range(3)
+OBJECT, CROWD, WITHOUT_MASK, DAMAGED = range(4)
 
 
 class CocoIndex:
@@ -40,7 +41,7 @@ class CocoIndex:
     ``image_ids``       (I,)    COCO's own
     ``sizes_hw``        (I, 2)
     ``pairs``           (P, 2)  (image row, category row) that occur
-    ``kinds``           (N,)    OBJECT, CROWD or WITHOUT_MASK
+    ``kinds``           (N,)    OBJECT, CROWD, WITHOUT_MASK or DAMAGED
     ``image_rows``      (N,)    into the arrays of images
     ``category_rows``   (N,)    into ``categories``
     ``annotation_ids``  (N,)    COCO's own
@@ -101,8 +102,7 @@ def open_coco_index(ann_file: Path, cache_dir: Path | None) -> CocoIndex:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the file is broken; see ``read_coco_json`` and
-            ``to_run_lengths``.
+        ValueError: If the file is broken; see ``read_coco_json``.
     """
     content = read_annotations(ann_file)
     digest = hashlib.sha256(content).hexdigest()[:24]
@@ -111,6 +111,24 @@ def open_coco_index(ann_file: Path, cache_dir: Path | None) -> CocoIndex:
             f'{ann_file.stem}-{digest}-v{_FORMAT}.index',
             lambda writer: _write_index(writer, content, ann_file),
             cache_dir))
+
+
+def refuse_damaged(ann_file: Path, row: int) -> None:
+    """Raise what is wrong with the mask of a DAMAGED instance.
+
+    Args:
+        ann_file: The json of the index.
+        row: Number of the instance.
+
+    Raises:
+        ValueError: See ``to_run_lengths``.
+    """
+    coco = read_coco_json(read_annotations(ann_file), ann_file)
+    sizes_hw = {image['id']: (image['height'], image['width'])
+                for image in coco['images']}
+    item = coco['annotations'][row]
+    to_run_lengths(item['segmentation'], sizes_hw[item['image_id']],
+                   item['id'], ann_file)
 
 
 def _write_index(writer: ArrayFileWriter, content: bytes,
@@ -139,7 +157,7 @@ def _image_arrays(coco: dict[str, list[dict]]) -> dict[str, np.ndarray]:
                            for image in images], np.int32).reshape(-1, 2),
         pairs=np.unique(rows, axis=0),
         image_rows=rows[:, 0],
-        category_rows=rows[:, 1].astype(np.int16),
+        category_rows=rows[:, 1],
         annotation_ids=np.array([item['id'] for item in annotations],
                                 np.int64))
 
@@ -157,12 +175,17 @@ def _mask_arrays(coco: dict[str, list[dict]],
         kinds[row] = _kind(item)
         if kinds[row] != OBJECT:
             continue
-        rle = to_run_lengths(item['segmentation'], sizes_hw[item['image_id']],
-                             item['id'], ann_file)
+        try:
+            rle = to_run_lengths(item['segmentation'],
+                                 sizes_hw[item['image_id']], item['id'],
+                                 ann_file)
+        except ValueError:  # matters if anyone asks for the instance
+            kinds[row] = DAMAGED
+            continue
         masks[row] = _deflate(rle['counts'])
         areas[row] = coco_mask.area(rle)
         boxes_xywh[row] = coco_mask.toBbox(rle)
-        solidities[row] = _solidity(item, rle, areas[row], boxes_xywh[row])
+        solidities[row] = _solidity(item, rle, areas[row])
     mask_ends = np.cumsum([0] + [len(mask) for mask in masks], dtype=np.int64)
     return dict(
         kinds=kinds, areas=areas, boxes_xywh=boxes_xywh,
@@ -190,14 +213,12 @@ def _kind(annotation: dict) -> int:
     return OBJECT if annotation.get('segmentation') else WITHOUT_MASK
 
 
-def _solidity(annotation: dict, rle: dict, area: int,
-              box_xywh: np.ndarray) -> float:
+def _solidity(annotation: dict, rle: dict, area: int) -> float:
     """Return area / area of the convex hull, at most 1; 0 of no pixel.
 
     The hull is that of the polygons' corners, or of the corners of the
     pixels where there are run lengths only.
     """
-    from pycocotools import mask as coco_mask
     if area == 0:
         return 0.0
     if isinstance(annotation['segmentation'], list):
@@ -205,19 +226,33 @@ def _solidity(annotation: dict, rle: dict, area: int,
                   for part in annotation['segmentation'] if len(part) >= 6]
         points = np.concatenate(points)
     else:
-        left, top, width, height = box_xywh.tolist()
-        mask = coco_mask.decode(rle)[top:top + height, left:left + width]
-        points = _outer_corners(mask)
+        points = _outer_corners(rle)
     hull = cv2.convexHull(points.astype(np.float32))
     return float(min(1, area / max(cv2.contourArea(hull), 1)))
 
 
-def _outer_corners(mask: np.ndarray) -> np.ndarray:
-    """Return (4w, 2) x, y corners of the outermost pixels of each column."""
-    columns = np.flatnonzero(mask.any(axis=0))
-    first = mask.argmax(axis=0)[columns]
-    last = mask.shape[0] - mask[::-1].argmax(axis=0)[columns]
+def _outer_corners(rle: dict) -> np.ndarray:
+    """Return (n, 2) x, y corners of rectangles that are the mask.
+
+    A run goes down its column, and on in the next; it is at most three
+    rectangles. The mask itself, which may be large, is never decoded.
+    """
+    height = rle['size'][0]
+    ends = np.cumsum(read_runs(rle['counts'].decode()))
+    ends = ends[:len(ends) // 2 * 2].reshape(-1, 2)
+    ends = ends[ends[:, 0] < ends[:, 1]]  # (runs of the object, 2)
+    first, top = np.divmod(ends[:, 0], height)
+    last, bottom = np.divmod(ends[:, 1] - 1, height)
+    goes_on = last > first
+    parts = [
+        (first, top, first + 1, np.where(goes_on, height, bottom + 1)),
+        (first + 1, 0 * top, last, 0 * top + height),
+        (last, np.where(goes_on, 0, top), last + 1, bottom + 1)
+    ]
+    left, upper, right, lower = np.concatenate(
+        [np.stack(part) for part in parts], axis=1)
+    is_there = right > left
     return np.concatenate([
-        np.stack((columns + right, rows), axis=1)
-        for right in (0, 1) for rows in (first, last)
+        np.stack((x, y), axis=1)[is_there]
+        for x in (left, right) for y in (upper, lower)
     ])

@@ -1,7 +1,9 @@
 """Read a COCO or LVIS json and turn its segmentations into run lengths."""
-import json
+import posixpath
 from itertools import chain
 from pathlib import Path
+
+from mmseg_anomaly.text_files import check_keys, fits, parse_json
 
 from .image_files import read_file
 
@@ -10,8 +12,16 @@ _REQUIRED_KEYS = {
     'categories': dict(id=int, name=str),
     'annotations': dict(id=int, image_id=int, category_id=int),
 }
+_OPTIONAL_KEYS = dict(file_name=str, coco_url=str, iscrowd=int | bool)
+# Keys of annotations that no file of instances has, and what has them.
+_OTHER_FILES = dict(
+    segments_info='a panoptic json, whose masks are in PNG files',
+    caption='a captions json')
+_REPAIR = 'repair the file'
+_MAX_SIDE, _MAX_PIXELS = 2**20, 2**30  # of what OpenCV reads
 _MAX_SHIFT = 30  # bits before the last digit of a run length
 _MAX_SIDES = 10  # how far outside of its image a polygon may go
+_MAX_OUTLINE = 2**22  # pycocotools takes 80 bytes for each pixel of it
 Segmentation = list[list[float]] | dict
 
 
@@ -27,28 +37,21 @@ def read_coco_json(content: bytes, ann_file: Path) -> dict[str, list[dict]]:
         ``annotations``.
 
     Raises:
-        ValueError: If the file is no json, lacks a key, has another type
-            there or holds no segmentation, an image has no pixel, or an
-            annotation refers to an image or a category the file does not
-            list.
+        ValueError: If the file is no json or holds something else, lacks a
+            key, has another type there or holds no segmentation, an image
+            has no pixel or more than can be read, an id or an image occurs
+            twice, or an annotation refers to an image or a category the
+            file does not list.
     """
-    try:
-        coco = json.loads(content)
-    except ValueError as error:  # no json, or no text at all
-        raise ValueError(f'{ann_file} cannot be read as json: {error}; copy '
-                         'or download it again') from error
-    if not isinstance(coco, dict):
-        raise ValueError(f'{ann_file} must hold a COCO dict, got a '
-                         f'{type(coco).__name__}')
+    coco = parse_json(content, ann_file, dict | list,
+                      remedy='copy or download it again')
+    _refuse_other_files(coco, ann_file)
     for part, keys in _REQUIRED_KEYS.items():
-        _check_keys(coco.setdefault(part, []), part, keys, ann_file)
+        _check_items(coco.setdefault(part, []), part, keys, ann_file)
     for row, image in enumerate(coco['images']):
-        if min(image['height'], image['width']) < 1:
-            raise ValueError(
-                f'images[{row}] of {ann_file} (id {image["id"]}) has no '
-                f'pixel: {image["height"]} x {image["width"]}; repair the '
-                'file')
+        _check_size(image, f'images[{row}] of {ann_file} (id {image["id"]})')
         image['file_name'] = _file_name(image, row, ann_file)
+    _check_unique(coco, ann_file)
     _check_annotations(coco, ann_file)
     return coco
 
@@ -115,35 +118,82 @@ def polygons_with_area(segmentation: object, image_hw: tuple[int, int],
     if not polygons:
         raise ValueError(
             f'the segmentation of {where} must be polygons [x, y, x, y, ...] '
-            f'of at least three points, got {str(segmentation):.80}; repair '
-            'the file')
+            f'of at least three points, got {str(segmentation):.80}; '
+            f'{_REPAIR}')
     limit = _MAX_SIDES * max(image_hw)
     for value in chain.from_iterable(polygons):
         if not -limit <= value <= limit:  # nor is nan
             raise ValueError(
                 f'the segmentation of {where} has the coordinate {value} in '
-                f'an image of {image_hw} (height, width); repair the file')
+                f'an image of {image_hw} (height, width); {_REPAIR}')
+    # the first sum is an upper bound that costs little
+    if (sum(map(len, polygons)) * limit > _MAX_OUTLINE
+            and sum(map(_outline_px, polygons)) > _MAX_OUTLINE):
+        raise ValueError(
+            f'the segmentation of {where} has an outline of more than '
+            f'{_MAX_OUTLINE} pixels in an image of {image_hw} (height, '
+            f'width); {_REPAIR}')
     return polygons
 
 
-def _check_keys(items: list[dict], part: str, keys: dict[str, type],
-                ann_file: Path) -> None:
+def _outline_px(polygon: list[float]) -> float:
+    x, y = polygon[::2], polygon[1::2]
+    return sum(max(abs(x[row] - x[row - 1]), abs(y[row] - y[row - 1]))
+               for row in range(len(x)))
+
+
+def _refuse_other_files(coco: dict | list, ann_file: Path) -> None:
+    if isinstance(coco, list):  # as detectors write their results
+        other = 'a list'
+    else:
+        items = coco.get('annotations')
+        keys = items[0] if fits(items, list[dict]) and items else {}
+        other = next((title for key, title in _OTHER_FILES.items()
+                      if key in keys and 'segmentation' not in keys), None)
+    if other:
+        raise ValueError(
+            f'{ann_file} must hold a COCO dict, got {other}; '
+            'give a file such as instances_train2017.json')
+
+
+def _check_items(items: list[dict], part: str, keys: dict[str, type],
+                 ann_file: Path) -> None:
     if not isinstance(items, list) or not all(
             isinstance(item, dict) for item in items):
         raise ValueError(f'`{part}` of {ann_file} must be a list of dicts, '
-                         f'got {str(items):.80}; repair the file')
+                         f'got {str(items):.80}; {_REPAIR}')
     for row, item in enumerate(items):
-        missing = [key for key in keys if key not in item]
-        if missing:
-            raise ValueError(
-                f'{part}[{row}] of {ann_file} (id {item.get("id")}) has no '
-                f'{missing}; repair the file')
-        for key, kind in keys.items():
-            if type(item[key]) is not kind:
+        check_keys(item, f'{part}[{row}] of {ann_file} (id {item.get("id")})',
+                   keys, optional=_OPTIONAL_KEYS, remedy=_REPAIR)
+
+
+def _check_size(image: dict, where: str) -> None:
+    height, width = image['height'], image['width']
+    if min(height, width) < 1:
+        raise ValueError(f'{where} has no pixel: {height} x {width}; '
+                         f'{_REPAIR}')
+    if max(height, width) > _MAX_SIDE or height * width > _MAX_PIXELS:
+        raise ValueError(f'{where} is larger than any image that OpenCV '
+                         f'reads: {height} x {width}; {_REPAIR}')
+
+
+def _check_unique(coco: dict[str, list[dict]], ann_file: Path) -> None:
+    """Refuse an id, or a file name, that two entries of a part share."""
+    for part, key, title in (('images', 'id', 'file_name'),
+                             ('images', 'file_name', 'id'),
+                             ('categories', 'id', 'name'),
+                             ('annotations', 'id', 'image_id')):
+        first = {}
+        for item in coco[part]:
+            value = item[key]
+            if key == 'file_name':
+                value = posixpath.normpath(value)
+            other = first.setdefault(value, item)
+            if other is not item:
                 raise ValueError(
-                    f'{part}[{row}] of {ann_file} (id {item["id"]}) must '
-                    f'have `{key}` as {kind.__name__}, got {item[key]!r}; '
-                    'repair the file')
+                    f'{part} of {ann_file} have the {key} {value!r} twice, '
+                    f'with the {title} {other[title]!r} and {item[title]!r}; '
+                    f'{_REPAIR}')
 
 
 def _file_name(image: dict, row: int, ann_file: Path) -> str:
@@ -152,7 +202,7 @@ def _file_name(image: dict, row: int, ann_file: Path) -> str:
     if 'coco_url' not in image:
         raise ValueError(
             f"images[{row}] of {ann_file} (id {image['id']}) has neither "
-            "'file_name' nor, as LVIS has it, 'coco_url'; repair the file")
+            f"'file_name' nor, as LVIS has it, 'coco_url'; {_REPAIR}")
     # LVIS takes images of two folders: .../train2017/000000391895.jpg
     return '/'.join(image['coco_url'].split('/')[-2:])
 
@@ -171,34 +221,34 @@ def _check_annotations(coco: dict[str, list[dict]], ann_file: Path) -> None:
             raise ValueError(
                 f'annotation {annotation["id"]} of {ann_file} belongs to '
                 f'image {annotation["image_id"]}, which the file does not '
-                'list under `images`; repair the file')
+                f'list under `images`; {_REPAIR}')
         if annotation['category_id'] not in category_ids:
             raise ValueError(
                 f'annotation {annotation["id"]} of {ann_file} has the '
                 f'category_id {annotation["category_id"]}, which the file '
-                'does not list under `categories`; repair the file')
+                f'does not list under `categories`; {_REPAIR}')
 
 
 def _check_run_lengths(segmentation: dict, image_hw: tuple[int, int],
                        where: str) -> None:
     # pycocotools itself never looks at the size of the image.
     counts, size_hw = segmentation.get('counts'), segmentation.get('size')
-    if counts is None or size_hw is None or tuple(size_hw) != image_hw:
+    if counts is None or size_hw != list(image_hw):
         raise ValueError(
             f'the run lengths of {where} must have `counts` and the `size` '
             f'{list(image_hw)} (height, width) of their image, got the size '
-            f'{size_hw}; repair the file')
+            f'{size_hw}; {_REPAIR}')
     num_pixels = image_hw[0] * image_hw[1]
-    runs = _read_runs(counts)
+    runs = read_runs(counts)
     if runs is None or min(runs, default=0) < 0 or sum(runs) != num_pixels:
         raise ValueError(
             f'the run lengths of {where} must add up to the {num_pixels} '
             'pixels of their image, got '
             f'{"no run lengths" if runs is None else sum(runs)}: '
-            f'{str(counts):.80}; repair the file')
+            f'{str(counts):.80}; {_REPAIR}')
 
 
-def _read_runs(counts: object) -> list[int] | None:
+def read_runs(counts: object) -> list[int] | None:
     """Return run lengths of either kind; None if they are malformed.
 
     Compressed ones are text: digits of 5 bits, the lowest first, of which

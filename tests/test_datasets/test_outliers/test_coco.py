@@ -160,7 +160,8 @@ def test_line_beside_a_polygon__covers_nothing(make_coco, open_source, rabbit):
 def test_broken_json__is_named(make_coco, content, open_source, rabbit):
     root = make_coco([rabbit])
     (root / 'instances.json').write_bytes(content)
-    with pytest.raises(ValueError, match='instances.json cannot be read'):
+    with pytest.raises(ValueError, match='instances.json could not be '
+                       'read as JSON'):
         open_source(root)
 
 
