@@ -1,9 +1,11 @@
 """MMSeg's folder dataset, which refuses to be empty or incomplete."""
 from pathlib import Path
+from typing import Any
 
 from mmengine import fileio
 from mmseg.datasets import BaseSegDataset
 
+from mmseg_anomaly.paths import inside
 from mmseg_anomaly.text_files import parse_lines
 
 
@@ -13,11 +15,22 @@ class NonEmptyDataset(BaseSegDataset):
     A list of names (``ann_file``) is UTF-8; blank lines count for nothing,
     and names may end in ``img_suffix`` or not.
 
+    Args:
+        allow_outside: Whether a list may name files outside the folders of
+            ``data_prefix``.
+        args: Arguments of ``BaseSegDataset``.
+        kwargs: Likewise, by name.
+
     Raises:
         FileNotFoundError: If the list, or a file that it names, is missing.
-        ValueError: If no image is found, the list is no text, or a list for
-            testing names an image twice.
+        ValueError: If no image is found, the list is no text or names a file
+            outside, or a list for testing names an image twice.
     """
+
+    def __init__(self, *args: Any, allow_outside: bool = False,
+                 **kwargs: Any) -> None:
+        self._allow_outside = allow_outside
+        super().__init__(*args, **kwargs)
 
     def load_data_list(self) -> list[dict]:
         """Return the images with their labels, as MMSeg lists them."""
@@ -56,7 +69,8 @@ class NonEmptyDataset(BaseSegDataset):
         return data_list
 
     def _listed_file(self, prefix: str, name: str, number: int) -> str:
-        path = str(Path(self.data_prefix[prefix], name))
+        path = str(inside(self.data_prefix[prefix], name, self.ann_file,
+                          allow=self._allow_outside))
         if not fileio.isfile(path, backend_args=self.backend_args):
             raise FileNotFoundError(
                 f'line {number} of {self.ann_file} asks for {path}, which is '

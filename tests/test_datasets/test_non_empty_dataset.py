@@ -90,3 +90,13 @@ def test_missing_list__is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match='no list .*train.txt; check'):
         CamVidDataset(ann_file='train.txt', data_root=str(tmp_path),
                       data_prefix=PREFIX)
+
+
+def test_list_that_leaves_its_folder__is_refused_unless_allowed(
+        listed, tmp_path):
+    (tmp_path / 'images' / 'c.jpg').write_bytes(b'')
+    (tmp_path / 'labels' / 'c.png').write_bytes(b'')
+    with pytest.raises(ValueError, match=r"train.txt names '../c.jpg', which "
+                       'is not inside .*`allow_outside=True`'):
+        listed(b'a\n../c')
+    assert len(listed(b'a\n../c', allow_outside=True)) == 2

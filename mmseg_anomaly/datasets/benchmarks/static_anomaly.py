@@ -7,6 +7,7 @@ from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
 from mmseg_anomaly.labels import refuse_reduce_zero_label
+from mmseg_anomaly.paths import inside
 from mmseg_anomaly.text_files import check_keys, read_json
 
 from ..image_check import check_image, without_broken
@@ -37,6 +38,8 @@ class StaticAnomalyDataset(BaseSegDataset):
         skip_broken: Look at all files at the start and leave out those that
             are broken, with a warning; the metainfo's ``partial`` names
             them. By default the first broken image stops the run.
+        allow_outside: Whether the manifest may name files outside of the
+            folder.
         metainfo: Classes, if given, must be those of the manifest.
         reduce_zero_label: Must stay False.
         kwargs: Other arguments of ``BaseSegDataset``.
@@ -44,14 +47,15 @@ class StaticAnomalyDataset(BaseSegDataset):
     Raises:
         FileNotFoundError: If the manifest or a file it lists is missing.
         ValueError: If ``reduce_zero_label`` is set, classes differ, the
-            manifest is damaged, lists no image or one twice, or all of them
-            are broken.
+            manifest is damaged, lists no image, one twice or one outside,
+            or all of them are broken.
     """
 
     def __init__(self,
                  data_root: str,
                  *,
                  skip_broken: bool = False,
+                 allow_outside: bool = False,
                  metainfo: dict[str, Any] | None = None,
                  reduce_zero_label: bool = False,
                  **kwargs: Any) -> None:
@@ -69,6 +73,7 @@ class StaticAnomalyDataset(BaseSegDataset):
             (item['image'], item['annotation']) for item in manifest['images']
         ]
         self._skip_broken = skip_broken
+        self._allow_outside = allow_outside
         super().__init__(
             data_root=data_root, metainfo=metainfo,
             data_prefix=dict(img_path='', seg_map_path=''), **kwargs)
@@ -77,7 +82,9 @@ class StaticAnomalyDataset(BaseSegDataset):
         """Return the images of the manifest, in its order."""
         data_list = []
         for image_name, annotation_name in self._names:
-            paths = [Path(self.data_root, name)
+            paths = [inside(self.data_root, name,
+                            Path(self.data_root, MANIFEST_NAME),
+                            allow=self._allow_outside)
                      for name in (image_name, annotation_name)]
             for path in paths:
                 if not path.is_file():

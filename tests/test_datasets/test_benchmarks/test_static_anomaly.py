@@ -154,3 +154,20 @@ def test_manifest_with_byte_order_mark__is_read(folder):
     path = folder / 'manifest.json'
     path.write_bytes(b'\xef\xbb\xbf' + path.read_bytes())
     assert len(StaticAnomalyDataset(str(folder))) == 2
+
+
+@pytest.mark.parametrize('is_absolute', [False, True])
+def test_file_outside_the_folder__is_refused_unless_allowed(
+        folder, is_absolute):
+    (folder / 'set').mkdir()
+    manifest = json.loads((folder / 'manifest.json').read_text())
+    outside = str(folder) if is_absolute else '..'
+    for item in manifest['images']:
+        item['image'] = f'{outside}/{item["image"]}'
+        item['annotation'] = f'../{item["annotation"]}'
+    (folder / 'set' / 'manifest.json').write_text(json.dumps(manifest))
+    root = str(folder / 'set')
+    with pytest.raises(ValueError, match='manifest.json names .* is not '
+                       'inside .*`allow_outside=True`'):
+        StaticAnomalyDataset(root)
+    assert len(StaticAnomalyDataset(root, allow_outside=True)) == 2
