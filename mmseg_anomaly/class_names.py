@@ -46,10 +46,25 @@ def numbered_classes(num_classes: int) -> ClassMeta:
 
 
 def names_classes(meta: Mapping[str, Any] | None) -> bool:
-    """Whether somebody named the classes, rather than numbering them."""
+    """Whether somebody named the classes, rather than numbering them.
+
+    Hugging Face numbers its labels ``LABEL_0`` and so on.
+    """
     classes = tuple((meta or {}).get('classes') or ())
-    return bool(classes) and (
-        classes != numbered_classes(len(classes))['classes'])
+    numbers = range(len(classes))
+    return classes not in ((), tuple(f'class {index}' for index in numbers),
+                           tuple(f'LABEL_{index}' for index in numbers))
+
+
+def meta_of_dataset(name: str) -> ClassMeta | None:
+    """Return names and colours of a data set, None if none has that name.
+
+    Args:
+        name: A class such as ``CityscapesDataset``.
+    """
+    known = name.isidentifier() and name in DATASETS
+    meta = DATASETS.get(name).METAINFO if known else {}
+    return class_meta(meta['classes'], meta.get('palette')) if meta else None
 
 
 def num_classes_of(state_dict: Mapping[str, Tensor]) -> int | None:

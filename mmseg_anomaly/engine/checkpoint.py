@@ -60,7 +60,7 @@ def with_class_names(checkpoint: Any, filename: str) -> Any:
     num_classes = num_classes_of(state_dict)
     meta = checkpoint.get('meta')
     meta = dict(meta) if isinstance(meta, Mapping) else {}
-    if num_classes is None or 'CLASSES' in meta:
+    if 'CLASSES' in meta:
         return checkpoint
     stored = meta.get('dataset_meta')
     if str(filename).endswith('.safetensors'):
@@ -69,6 +69,8 @@ def with_class_names(checkpoint: Any, filename: str) -> Any:
     if names and stored is meta.get('dataset_meta') and len(
             stored.get('palette') or ()) == len(names['classes']):
         names = stored  # complete: resuming compares it with the data set's
+    if names is None and num_classes is None:
+        return checkpoint
     meta['dataset_meta'] = names or numbered_classes(num_classes)
     whole = checkpoint if 'state_dict' in checkpoint else {}
     return {**whole, 'state_dict': state_dict, 'meta': meta}

@@ -1,10 +1,17 @@
 """The command line that the converters share."""
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from mmengine.logging import print_log
 
+from ..class_names import (
+    ClassMeta,
+    class_colors,
+    class_meta,
+    meta_of_dataset,
+)
 from ..text_files import read_json
 from .classes import change_classes, check_names, match_classes
 from .eomt_weights import EoMTWeights
@@ -28,7 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'with {new name: old name or index, null to start afresh}')
     parser.add_argument(
         '--source-classes', help='names of the classes of SRC, if it does '
-        'not tell them: with commas, or a JSON file with a list')
+        'not hold them: with commas, a JSON file with a list, or a data set '
+        'such as CityscapesDataset')
     parser.add_argument(
         '--ignore', nargs='+', default=[], metavar='REGEX',
         help='names that may be missing or left over in SRC')
@@ -42,7 +50,7 @@ def _positive(text: str) -> int:
 
 
 def adapt(weights: EoMTWeights, args: argparse.Namespace,
-          about: dict[str, Any]) -> tuple[EoMTWeights, list[str] | None]:
+          about: dict[str, Any]) -> tuple[EoMTWeights, ClassMeta]:
     """Change sizes and classes as the command line asks.
 
     Args:
@@ -51,20 +59,31 @@ def adapt(weights: EoMTWeights, args: argparse.Namespace,
         about: What :func:`read_checkpoint` found beside the tensors.
 
     Returns:
-        The EoMT, and the names of its classes, None if unknown.
+        The EoMT, and the names and colours of its classes, nothing if they
+        are unknown.
     """
     weights = change_sizes(
         weights, img_size=args.img_size, patch_size=args.patch_size,
         source_img_size=args.source_img_size)
-    known = list(about.get('classes', ()))
+    known = class_meta(about.get('classes', ()), about.get('palette'))
     if args.source_classes is not None:
-        known = list(_read_names(args.source_classes))
-    check_names(known, weights.num_classes)
+        known = _source_classes(args.source_classes, about.get('palette'))
+    classes, palette = list(known['classes']), known['palette']
+    check_names(classes, weights.num_classes)
     if args.classes is None:
-        return weights, known or None
-    sources = match_classes(_read_names(args.classes), known,
+        return weights, known if classes else {}
+    sources = match_classes(_read_names(args.classes), classes,
                             weights.num_classes)
-    return change_classes(weights, sources), list(sources)
+    fresh = class_colors(len(sources), None)
+    colors = [palette[row] if row is not None and classes else color
+              for row, color in zip(sources.values(), fresh, strict=True)]
+    return change_classes(weights, sources), class_meta(sources, colors)
+
+
+def _source_classes(text: str,
+                    palette: Sequence[Sequence[int]] | None) -> ClassMeta:
+    """Names and colours of a data set, or names that were written out."""
+    return meta_of_dataset(text) or class_meta(_read_names(text), palette)
 
 
 def _read_names(text: str) -> list[str] | dict[str, str | int | None]:

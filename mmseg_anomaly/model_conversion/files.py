@@ -1,7 +1,6 @@
 """Checkpoints on disk: files, folders of Hugging Face, and safe writing."""
 import base64
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from safetensors.torch import load as load_bytes
 from safetensors.torch import save as save_bytes
 from safetensors.torch import save_file
 
+from ..class_names import ClassMeta, class_meta, pack_meta, read_meta
 from ..safe_loading import load_from_local, metadata_of, tensors_of
 from ..text_files import check_keys, parse_json, read_json
 from .eomt_weights import StateDict
@@ -31,8 +31,8 @@ def read_checkpoint(path: str | Path) -> tuple[StateDict, dict[str, Any]]:
 
     Returns:
         Tensors by name, and a dict that may hold ``config`` (Hugging Face's,
-        a dict), ``classes`` (names) and ``carried`` (tensors that another
-        layout had beside the model).
+        a dict), ``classes`` (a list of names), ``palette`` (their colours)
+        and ``carried`` (tensors that another layout had beside the model).
 
     Raises:
         FileNotFoundError: If there is no such file, or the folder lacks one.
@@ -49,10 +49,8 @@ def read_checkpoint(path: str | Path) -> tuple[StateDict, dict[str, Any]]:
     elif isinstance(checkpoint, Mapping):
         meta = checkpoint.get('meta', {})
         meta = meta if isinstance(meta, Mapping) else {}
-        about = _unpack(meta, path)
-        classes = (meta.get('dataset_meta') or {}).get('classes')
-        if classes is not None:
-            about['classes'] = list(classes)
+        about = {**_unpack(meta, path),
+                 **_listed(read_meta(meta.get('dataset_meta'), f'`{path}`'))}
     return dict(tensors_of(checkpoint, f'`{path}`')), about
 
 
@@ -102,7 +100,8 @@ def _files_of(path: Path) -> Iterable[str]:
 
 def write_checkpoint(path: str | Path, weights: StateDict, *,
                      carried: StateDict | None = None,
-                     classes: list[str] | None = None,
+                     classes: Sequence[str] | None = None,
+                     palette: Sequence[Sequence[int]] | None = None,
                      plain: bool = False) -> None:
     """Write tensors; a file of that name is replaced only by a whole one.
 
@@ -112,23 +111,26 @@ def write_checkpoint(path: str | Path, weights: StateDict, *,
         weights: Tensors by name.
         carried: Tensors for the way back, see :class:`EoMTWeights`.
         classes: Names of classes.
+        palette: Their colours; hues far apart where it ends.
         plain: Write tensors alone where a pickle could hold more.
 
     Raises:
         ValueError: If the name ends otherwise.
     """
     path = Path(path).expanduser()
-    about = _pack(carried or {}, classes)
+    names = None if classes is None else class_meta(classes, palette)
+    about = _pack(carried or {})
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f'.{path.name}.part')
     if path.suffix == '.safetensors':
         save_file({k: v.contiguous() for k, v in weights.items()}, part,
-                  metadata={'format': 'pt', **about})
+                  metadata={'format': 'pt', **about, **pack_meta(names)})
     elif path.suffix in ('.pth', '.bin', '.pt'):
         # clones: a view would be written with all it is a view of
         weights = {k: v.clone() for k, v in weights.items()}
         if not plain:
-            weights = dict(state_dict=weights, meta=about)
+            meta = {**about, 'dataset_meta': names} if names else about
+            weights = dict(state_dict=weights, meta=meta)
         torch.save(weights, part)
     else:
         raise ValueError(f'a checkpoint must end with .safetensors, .pth or '
@@ -136,19 +138,17 @@ def write_checkpoint(path: str | Path, weights: StateDict, *,
     part.replace(path)
 
 
-def _pack(carried: StateDict, classes: list[str] | None) -> dict[str, str]:
+def _pack(carried: StateDict) -> dict[str, str]:
     """Safetensors keeps only strings beside its tensors."""
-    about = {}
-    if carried:
-        data = save_bytes({k: v.contiguous() for k, v in carried.items()})
-        about[CARRIED] = base64.b64encode(data).decode()
-    if classes is not None:
-        about['classes'] = json.dumps(classes)
-    return about
+    if not carried:
+        return {}
+    data = save_bytes({k: v.contiguous() for k, v in carried.items()})
+    return {CARRIED: base64.b64encode(data).decode()}
 
 
 def _unpack(about: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    check_keys(about, path, {}, optional={CARRIED: str, 'classes': str})
+    check_keys(about, path, {}, optional={
+        CARRIED: str, 'classes': str, 'palette': str})
     unpacked = {}
     if CARRIED in about:
         try:
@@ -157,6 +157,10 @@ def _unpack(about: Mapping[str, Any], path: Path) -> dict[str, Any]:
             raise ValueError(f'`{CARRIED}` of {path} cannot be read ({error})'
                              '; get or write it again') from error
     if 'classes' in about:
-        unpacked['classes'] = parse_json(
-            about['classes'].encode(), f'`classes` of {path}', list[str])
-    return unpacked
+        parse_json(about['classes'].encode(), f'`classes` of {path}',
+                   list[str])
+    return {**unpacked, **_listed(read_meta(about, f'`{path}`'))}
+
+
+def _listed(names: ClassMeta | None) -> dict[str, Any]:
+    return {**names, 'classes': list(names['classes'])} if names else {}

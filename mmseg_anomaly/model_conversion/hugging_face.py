@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..class_names import ClassMeta
 from ..models.eomt.vit_layouts import to_timm_names
 from .eomt_weights import EMPTY_WEIGHT, EoMTWeights, StateDict
 from .files import WEIGHTS, write_checkpoint
@@ -222,9 +223,11 @@ def make_config(weights: EoMTWeights, num_heads: int | None = None,
 
 
 def write_folder(path: str | Path, state_dict: StateDict,
-                 carried: StateDict, config: dict[str, Any]) -> None:
-    """Write what ``from_pretrained`` reads."""
+                 carried: StateDict, config: dict[str, Any],
+                 names: ClassMeta | None = None) -> None:
+    """Write what ``from_pretrained`` reads, and the colours of the classes."""
     path = Path(path)
     path.mkdir(parents=True, exist_ok=True)
-    write_checkpoint(path / WEIGHTS, state_dict, carried=carried)
+    write_checkpoint(path / WEIGHTS, state_dict, carried=carried,
+                     **(names or {}))
     (path / 'config.json').write_text(json.dumps(config, indent=2) + '\n')

@@ -1,4 +1,5 @@
 """Pictures of anomaly maps."""
+from . import any_channels  # noqa: F401
 from .anomaly_visualizer import AnomalyLocalVisualizer
 from .local_backend import LocalVisBackend
 

@@ -13,8 +13,8 @@ from mmseg.visualization import SegLocalVisualizer
 from ..class_names import class_meta
 from ..labels import OUTLIER_INDEX
 from ..paths import write_picture
+from ..pictures import three_channel_image
 from . import panels
-from .any_channels import three_channel_image
 from .class_legend import ClassLegend
 from .decision import Decision, Threshold, make_decision
 

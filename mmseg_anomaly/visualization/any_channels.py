@@ -6,27 +6,7 @@ from typing import Any
 import numpy as np
 from mmseg.visualization import SegLocalVisualizer
 
-
-def three_channel_image(image: np.ndarray) -> np.ndarray:
-    """Return a picture to draw on.
-
-    Args:
-        image: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4).
-
-    Returns:
-        (H, W, 3) of the same dtype: grey repeated, without alpha.
-
-    Raises:
-        ValueError: If it has another shape.
-    """
-    if image.ndim == 2:
-        image = image[..., None]
-    if image.ndim != 3 or image.shape[2] not in (1, 3, 4):
-        raise ValueError('a picture to draw on must be (H, W), (H, W, 1), '
-                         f'(H, W, 3) or (H, W, 4), got {image.shape}')
-    if image.shape[2] == 1:
-        return image.repeat(3, axis=2)
-    return np.ascontiguousarray(image[..., :3])
+from ..pictures import three_channel_image
 
 
 def _on_three_channels(draw: Callable[..., None]) -> Callable[..., None]:

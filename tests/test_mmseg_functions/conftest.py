@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.registry import DefaultScope
 from mmseg.registry import MODELS
 from torch import nn
@@ -58,25 +58,33 @@ def shrink(cfg: Config) -> Config:
     """Cut width, depth and windows; pipeline and wiring stay."""
     model = cfg.model
     if 'vit' in model:
-        rotary = 'dinov3' in str(model.vit.arch)
-        model.vit = TINY_DINOV3 if rotary else TINY_VIT
-        head = model.decode_head
-        head.get('semantic_head', head).num_queries = 5
-        if 'semantic_head' in head:
-            head.hidden_dim = 8
+        shrink_eomt(model)
     else:
         for part, changes in TINY_PARTS[model.backbone.type].items():
             model[part].update(changes)
+    if model.decode_head.type == 'ERFNetDeconvHead':
+        del model.decode_head['channels']
     model.data_preprocessor.size = SIZE_HW
-    model.test_cfg.crop_size = SIZE_HW
+    if 'crop_size' in model.test_cfg:
+        model.test_cfg.crop_size = SIZE_HW
     if model.test_cfg.get('stride'):
         model.test_cfg.stride = (19, 38)
     for pipeline in (cfg.test_pipeline, cfg.test_dataloader.dataset.pipeline):
         for step in pipeline:
-            if step.type == 'ResizeToWindow':
-                step.window_size = SIZE_HW
+            step.update({'ResizeToWindow': dict(window_size=SIZE_HW),
+                         'Resize': dict(scale=SIZE_HW[::-1])
+                         }.get(step.type, {}))
     cfg.visualizer.vis_backends = [dict(type='LocalVisBackend')]
     return cfg
+
+
+def shrink_eomt(model: ConfigDict) -> None:
+    rotary = 'dinov3' in str(model.vit.arch)
+    model.vit = TINY_DINOV3 if rotary else TINY_VIT
+    head = model.decode_head
+    head.get('semantic_head', head).num_queries = 5
+    if 'semantic_head' in head:
+        head.hidden_dim = 8
 
 
 @functools.cache

@@ -75,7 +75,7 @@ def test_arrays__that_no_resize_takes_are_refused(small_config, trained):
                        device='cpu')
     with pytest.raises(TypeError, match='give an array of uint8 from 0 to'):
         inference_model(model, noise() / 255)
-    with pytest.raises(ValueError, match=r'must have pixels, got .*\(0, 90'):
+    with pytest.raises(ValueError, match=r'at least one pixel, got .*\(0, 90'):
         inference_model(model, noise()[:0])
 
 

@@ -98,7 +98,8 @@ def write_model(cfg: Config, checkpoint: str, out: Path) -> None:
                 (Path(checkpoint).name, Path(hook.head).name))
             hook.head = None
     write_checkpoint(out / WEIGHTS, weights, carried=about.get('carried'),
-                     classes=about.get('classes'))
+                     classes=about.get('classes'),
+                     palette=about.get('palette'))
     cfg = Config(cfg.to_dict())
     cfg.load_from = None
     cfg.resume = False

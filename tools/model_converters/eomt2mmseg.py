@@ -72,9 +72,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise ValueError(f'{args.src} holds differences from a backbone (its '
                          'constants are 0): give the file of that backbone '
                          'in --backbone')
-    weights, classes = adapt(weights, args, about)
+    weights, names = adapt(weights, args, about)
     write_checkpoint(args.dst, to_ours(weights), carried=weights.carried,
-                     classes=classes)
+                     **names)
     summarise(weights, args.dst)
 
 

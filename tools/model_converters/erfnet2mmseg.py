@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from mmengine.logging import print_log
 
+from mmseg_anomaly.class_names import meta_of_dataset
 from mmseg_anomaly.model_conversion import (
     from_original_erfnet,
     read_checkpoint,
@@ -33,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     tensors, _ = read_checkpoint(args.src)
     weights = from_original_erfnet(tensors, args.src)
-    write_checkpoint(args.dst, weights)
+    write_checkpoint(args.dst, weights, **meta_of_dataset('CityscapesDataset'))
     outputs = len(weights['decode_head.output_conv.bias'])
     kind = ('the last one void' if outputs > NUM_CLASSES else
             'none for void: set model.decode_head.void_output=False')

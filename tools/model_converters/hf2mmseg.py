@@ -39,9 +39,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     weights = check_complete(
         from_hugging_face(tensors, about.get('carried'), args.src), args.src,
         args.ignore, about.get('config', {}).get('num_hidden_layers'))
-    weights, classes = adapt(weights, args, about)
+    weights, names = adapt(weights, args, about)
     write_checkpoint(args.dst, to_ours(weights), carried=weights.carried,
-                     classes=classes)
+                     **names)
     summarise(weights, args.dst)
 
 

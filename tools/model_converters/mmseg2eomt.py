@@ -40,9 +40,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     weights = check_complete(
         from_ours(tensors, about.get('carried'), args.src), args.src,
         args.ignore)
-    weights, classes = adapt(weights, args, about)
-    write_checkpoint(args.dst, to_original(weights), classes=classes,
-                     plain=True)
+    weights, names = adapt(weights, args, about)
+    write_checkpoint(args.dst, to_original(weights), plain=True, **names)
     summarise(weights, args.dst)
 
 

@@ -49,14 +49,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     weights = check_complete(
         from_ours(tensors, about.get('carried'), args.src), args.src,
         args.ignore)
-    weights, classes = adapt(weights, args, about)
+    weights, names = adapt(weights, args, about)
     state_dict, carried = to_hugging_face(weights)
     if EMPTY_WEIGHT not in weights.carried:
         print_log(f'made {EMPTY_WEIGHT}, the weights of the classes in the '
                   f'loss, again: 1 each and {NO_OBJECT_WEIGHT} for no-object',
                   logger='current')
-    write_folder(args.dst, state_dict, carried,
-                 make_config(weights, args.num_heads, classes))
+    config = make_config(weights, args.num_heads, names.get('classes'))
+    write_folder(args.dst, state_dict, carried, config, names)
     summarise(weights, args.dst)
 
 

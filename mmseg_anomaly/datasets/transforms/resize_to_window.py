@@ -39,8 +39,7 @@ class ResizeToWindow(BaseTransform):
     filter widens when it shrinks (antialiasing); without that, pixels
     differ by up to 40 grey levels from what the model was made for.
 
-    Required Keys: img, uint8, (H, W) or (H, W, C) of any channels C, each of
-    which is resized on its own: alpha must not dim what it covers.
+    Required Keys: img, (H, W, 3) uint8.
 
     Modified Keys: img, img_shape. Added Keys: scale, scale_factor (both
     (w, h), as MMSeg has them), keep_ratio.
@@ -52,7 +51,7 @@ class ResizeToWindow(BaseTransform):
     Raises:
         ValueError: If ``window_size`` is not two positive integers.
         TypeError: If the image is not uint8.
-        ValueError: If it has no pixel.
+        ValueError: If it has other channels, or no pixel.
 
     Example:
         >>> test_pipeline = [
@@ -75,9 +74,10 @@ class ResizeToWindow(BaseTransform):
                 'ResizeToWindow needs a uint8 image as Pillow resizes it, '
                 f'got {img.dtype}; load with `to_float32=False`, or give an '
                 'array of uint8 from 0 to 255')
-        if not img.size:
-            raise ValueError('an image must have pixels, got the shape '
-                             f'{img.shape}')
+        if img.ndim != 3 or img.shape[2] != 3 or not img.size:
+            raise ValueError('ResizeToWindow needs an image of three channels '
+                             f'and at least one pixel, got the shape '
+                             f'{img.shape}; give a grey, BGR or BGRA image')
         image_hw = img.shape[:2]
         new_hw = fit_short_side(image_hw, self.window_size)
         results['img'] = _resize_antialiased(img, new_hw)
@@ -96,9 +96,6 @@ def _resize_antialiased(img: np.ndarray,
                         new_hw: tuple[int, int]) -> np.ndarray:
     if img.shape[:2] == new_hw:
         return img
-    if img.ndim == 3 and img.shape[2] != 3:
-        return np.stack([_resize_antialiased(channel, new_hw)
-                         for channel in np.moveaxis(img, 2, 0)], axis=2)
     resized = Image.fromarray(img).resize(new_hw[::-1],
                                           Image.Resampling.BILINEAR)
-    return np.asarray(resized).copy()  # (h, w) or (h, w, 3)
+    return np.asarray(resized).copy()  # (h, w, 3)

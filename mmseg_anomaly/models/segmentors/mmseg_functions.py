@@ -22,7 +22,7 @@ from ...class_names import (
 
 
 class ServesMMSegFunctions(nn.Module):
-    """A segmentor that takes any picture and knows its classes by name.
+    """A segmentor that checks its pictures and names its classes.
 
     MMSeg's functions set both attributes.
 
@@ -50,11 +50,11 @@ class ServesMMSegFunctions(nn.Module):
         self._dataset_meta = meta
 
     def test_step(self, data: dict) -> SampleList:
-        """Test a batch of pictures of any channels and sizes.
+        """Test a batch; images of different sizes go one by one.
 
         Args:
-            data: ``inputs``, (C, H, W) each, see :func:`three_channels`, and
-                ``data_samples``. Images of different sizes go one by one.
+            data: ``inputs``, checked by :func:`check_pictures`, and
+                ``data_samples``.
         """
         return self._step(super().test_step, data)
 
@@ -66,7 +66,7 @@ class ServesMMSegFunctions(nn.Module):
               data: dict) -> SampleList:
         mean = dict(self.data_preprocessor.named_buffers()).get('mean')
         if mean is not None and mean.numel() == 3:
-            data = {**data, 'inputs': three_channels(data['inputs'])}
+            check_pictures(data['inputs'])
         return _step_by_size(step, data)
 
     def _forward(self, inputs: Tensor, data_samples: OptSampleList = None
@@ -100,42 +100,29 @@ def _step_by_size(step: Callable[[dict], SampleList],
     ]
 
 
-def three_channels(pictures: Sequence[Tensor] | Tensor
-                   ) -> Sequence[Tensor] | Tensor:
-    """Bring pictures to the three channels that a model normalises.
+def check_pictures(pictures: Sequence[Tensor] | Tensor) -> None:
+    """Check what a model that normalises three channels is given.
 
     Args:
-        pictures: (C, H, W) each, or stacked, grey, BGR or BGRA, with values
-            from 0 to 255.
-
-    Returns:
-        (3, H, W) each: grey repeated, without alpha.
+        pictures: (C, H, W) each, or stacked.
 
     Raises:
         TypeError: If the values are neither uint8 nor floating.
-        ValueError: If C is another, or floats are no numbers or seem to lie
-            between 0 and 1.
+        ValueError: If C is not 3, a picture is empty, or floats are not
+            finite or seem to lie between 0 and 1.
     """
-    if all(len(picture) == 3 and picture.numel()
-           and picture.dtype == torch.uint8 for picture in pictures):
-        return pictures
-    return [_three_channels(picture) for picture in pictures]
-
-
-def _three_channels(picture: Tensor) -> Tensor:
-    channels = picture.shape[0]
-    if picture.ndim != 3 or channels not in (1, 3, 4) or not picture.numel():
-        raise ValueError(
-            'a picture must be grey, BGR or BGRA, of shape (H, W), (H, W, '
-            f'1), (H, W, 3) or (H, W, 4); got {channels} channels of '
-            f'{tuple(picture.shape[1:])}')
-    _check_values(picture)
-    return picture.expand(3, -1, -1) if channels == 1 else picture[:3]
+    for picture in pictures:
+        channels, *size = picture.shape
+        if channels != 3 or not picture.numel():
+            raise ValueError(
+                'a picture must be grey, BGR or BGRA, of shape (H, W), (H, W, '
+                f'1), (H, W, 3) or (H, W, 4); got {channels} channels of '
+                f'{tuple(size)}')
+        if picture.dtype != torch.uint8:
+            _check_values(picture)
 
 
 def _check_values(picture: Tensor) -> None:
-    if picture.dtype == torch.uint8:
-        return
     if not picture.is_floating_point():
         raise TypeError('a picture must be of uint8, or of floats from 0 to '
                         f'255, got {picture.dtype}; scale it to 0..255 and '
