@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmseg_anomaly.datasets.image_check import check_image, has_end_mark
+from mmseg_anomaly.datasets.image_check import (
+    check_image,
+    has_end_mark,
+    without_broken,
+)
+from mmseg_anomaly.datasets.label_files import read_label
 
 
 @pytest.fixture(params=['png', 'jpg', 'webp'])
@@ -58,3 +63,17 @@ def test_end_mark__is_lost_with_the_end(tmp_path, suffix):
     assert has_end_mark(content) and has_end_mark(content + bytes(900))
     assert not has_end_mark(content[:-20])
     assert not has_end_mark(b'')
+
+
+def test_picture_beyond_the_limit_of_pillow__is_named(tmp_path, monkeypatch):
+    cv2.imwrite(str(tmp_path / 'a.png'), np.zeros((60, 80), np.uint8))
+    monkeypatch.setattr('PIL.Image.MAX_IMAGE_PIXELS', 1000)
+    info = dict(img_path=str(tmp_path / 'a.png'))
+    for read in (check_image, read_label):
+        with pytest.raises(ValueError, match='a.png of .* bytes .*bomb'):
+            read(info['img_path'])
+    monkeypatch.setattr('PIL.Image.MAX_IMAGE_PIXELS', 10**6)
+    cv2.imwrite(str(tmp_path / 'b.png'), np.zeros((2000, 2000), np.uint8))
+    broken = dict(img_path=str(tmp_path / 'b.png'))
+    assert without_broken([info, broken]) == (
+        [info], "broken files left out: ['b']")

@@ -1,11 +1,18 @@
 """Cut-outs in a folder: RGBA images, or images and masks."""
+import logging
+import os
+from collections.abc import Iterable, Sequence
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
+from mmengine.logging import print_log
 from mmseg.registry import DATASETS
 
+from ..benchmarks.file_layouts import IMAGE_SUFFIXES
+from ..label_files import decode_stored
 from .cutout import OPAQUE, Cutout, crop_to_alpha
-from .image_files import BrokenImageError, ImageFiles
+from .image_files import BrokenImageError, ImageFiles, image_size
 
 
 @DATASETS.register_module()
@@ -13,9 +20,11 @@ class FolderOutliers:
     """Cut-outs in a folder or zip file: RGBA images, or images and masks.
 
     An RGBA image is one object, its alpha the mask. With ``mask_path``, the
-    mask of ``images/cup/1.jpg`` is ``masks/cup/1.png``; a mask of 0 and 1 or
-    of 0 and 255 is hard, other grey values are alpha. The folder that holds
-    a file names its category.
+    mask of ``images/cup/1.jpg`` is ``masks/cup/1.png``. Masks have one
+    channel, palette files count by index: 0 is background, and 1 or 255 is
+    the object, never both. Other values have a meaning only where
+    ``object_values`` and ``void_values`` state it. The folder that holds a
+    file names its category.
 
     .. code-block:: python
 
@@ -29,20 +38,33 @@ class FolderOutliers:
         data_root: Folder that the paths of ``data_prefix`` are in.
         data_prefix: ``img_path``, and ``mask_path`` unless the images are
             RGBA.
-        img_suffix: End of the names of images.
-        mask_suffix: End of the names of masks.
+        img_suffix: End of the names of images, upper or lower case; unless
+            given, every png, jpg, jpeg and webp.
+        mask_suffix: End of the names of masks in place of the image's;
+            unless given, that of any image.
+        object_values: Value or values of a mask that are the object, such
+            as the classes of Pascal VOC.
+        void_values: Value or values that are neither, such as a border of
+            255; they are cut off.
+        soft_masks: Take the grey values of masks for alpha.
 
     Raises:
         FileNotFoundError: If a folder or a mask is missing.
-        ValueError: If ``data_prefix`` has other keys or there is no image.
+        TypeError: If values are no integers.
+        ValueError: If ``data_prefix`` has other keys, there is no image, two
+            images have one mask, an argument has no effect, or the first
+            mask holds a value without meaning.
     """
 
     def __init__(self,
                  data_root: str,
                  *,
                  data_prefix: dict[str, str] | None = None,
-                 img_suffix: str = '.png',
-                 mask_suffix: str = '.png') -> None:
+                 img_suffix: str | None = None,
+                 mask_suffix: str | None = None,
+                 object_values: int | Sequence[int] | None = None,
+                 void_values: int | Sequence[int] = (),
+                 soft_masks: bool = False) -> None:
         prefix = {'img_path': ''} if data_prefix is None else data_prefix
         if not {'img_path'} <= set(prefix) <= {'img_path', 'mask_path'}:
             raise ValueError('`data_prefix` must be dict(img_path=..., '
@@ -50,14 +72,13 @@ class FolderOutliers:
         self._images = ImageFiles(Path(data_root, prefix['img_path']))
         self._masks = (ImageFiles(Path(data_root, prefix['mask_path']))
                        if 'mask_path' in prefix else None)
-        self._mask_suffix = mask_suffix
-        names = [name for name in self._images.names()
-                 if name.endswith(img_suffix)]
-        if not names:
-            raise ValueError(f'{self._images.path} holds no *{img_suffix}; '
-                             'correct `data_root` or `img_suffix`')
-        self._names = np.array([name.encode() for name in names], np.bytes_)
-        self._check_masks_exist(names)
+        self._objects = _values('object_values', object_values)
+        self._void = _values('void_values', void_values)
+        self._soft = soft_masks
+        self._check_arguments()
+        self._list_files(img_suffix, mask_suffix)
+        if self._masks is not None:
+            self._look_at_first_mask()
 
     def __len__(self) -> int:
         return len(self._names)
@@ -67,11 +88,12 @@ class FolderOutliers:
 
         Raises:
             BrokenImageError: If a file cannot be decoded, has no alpha, or
-                shows no object, or image and mask differ in size.
+                shows no object, image and mask differ in size, or the mask
+                holds a value without meaning.
         """
-        name = self._names[number].decode()
+        name = os.fsdecode(self._names[number])
         image, alpha = (self._read_rgba(name) if self._masks is None else
-                        self._read_pair(name))
+                        self._read_pair(name, number))
         if not alpha.any():
             raise BrokenImageError(f'{self._images.path / name} shows no '
                                    'object: its mask is empty')
@@ -83,6 +105,73 @@ class FolderOutliers:
         return (f'{type(self).__name__}(images={str(self._images.path)!r}, '
                 f'objects={len(self)})')
 
+    def _check_arguments(self) -> None:
+        given = [name for name, value in (
+            ('object_values', self._objects), ('void_values', self._void),
+            ('soft_masks', self._soft)) if value]
+        if given and self._masks is None:
+            raise ValueError(f'`{given[0]}` of FolderOutliers has no effect '
+                             'without `data_prefix=dict(mask_path=...)`')
+        if given == ['void_values']:
+            raise ValueError('`void_values` of FolderOutliers needs '
+                             '`object_values`: what is the object')
+        if self._soft and len(given) > 1:
+            raise ValueError('`soft_masks` of FolderOutliers must stand '
+                             f'without `{given[0]}`: all grey is alpha')
+        if both := sorted({*self._objects} & {*self._void}):
+            raise ValueError('`object_values` and `void_values` of '
+                             f'FolderOutliers must differ, both hold {both}')
+
+    def _list_files(self, img_suffix: str | None,
+                    mask_suffix: str | None) -> None:
+        suffixes = IMAGE_SUFFIXES if img_suffix is None else (img_suffix, )
+        shared = (self._masks is not None
+                  and self._masks.path == self._images.path)
+        images, others = _by_stem(
+            self._images.names(), suffixes,
+            (mask_suffix, ) if shared and mask_suffix else ())
+        if not images:
+            raise ValueError(
+                f'{self._images.path} holds no '
+                f'{", ".join(f"*{suffix}" for suffix in suffixes)}; '
+                'correct `data_root` or `img_suffix`')
+        names = sorted(name for found in images.values() for name in found)
+        self._names = np.array([os.fsencode(name) for name in names])
+        _check_exist(self._images, names, 'image')
+        if self._masks is not None:
+            names = self._list_masks(images, mask_suffix)
+            others -= set(names if shared else ())
+        _warn_of(others, f'images in {self._images.path} are left out, since '
+                 f'they do not end in {" or ".join(suffixes)}')
+
+    def _list_masks(self, images: dict[str, list[str]],
+                    mask_suffix: str | None) -> list[str]:
+        suffixes = IMAGE_SUFFIXES if mask_suffix is None else (mask_suffix, )
+        masks, _ = _by_stem(self._masks.names(), suffixes)
+        if self._masks.path == self._images.path:
+            own = {name for found in images.values() for name in found}
+            masks = {stem: [name for name in found if name not in own]
+                     for stem, found in masks.items()}
+        for stem, found in images.items():
+            if not masks.get(stem):
+                raise FileNotFoundError(
+                    f'there is no mask {self._masks.path / stem}{suffixes[0]} '
+                    f'of {found[0]}; complete the folder or correct '
+                    '`mask_suffix`')
+            if len(found) > 1 or len(masks[stem]) > 1:
+                raise ValueError(
+                    f'{found} in {self._images.path} and {masks[stem]} in '
+                    f'{self._masks.path} must be one image and one mask; '
+                    'remove files, or state `img_suffix` and `mask_suffix`')
+        mask_of = {images[stem][0]: masks[stem][0] for stem in images}
+        names = [mask_of[name] for name in sorted(mask_of)]
+        self._mask_names = np.array([os.fsencode(name) for name in names])
+        _check_exist(self._masks, names, 'mask')
+        _warn_of({name for stem, found in masks.items() if stem not in images
+                  for name in found},
+                 f'masks in {self._masks.path} have no image')
+        return names
+
     def _read_rgba(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         image = self._images.read_image(name, with_alpha=True)
         if image.dtype != np.uint8 or image.shape[2:] != (4, ):
@@ -92,25 +181,102 @@ class FolderOutliers:
                 'in files of their own')
         return image[..., :3], image[..., 3]
 
-    def _read_pair(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+    def _read_pair(self, name: str,
+                   number: int) -> tuple[np.ndarray, np.ndarray]:
         image = self._images.read_image(name)
-        mask_name = self._mask_name(name)
-        alpha = self._masks.read_image(mask_name, with_alpha=True)
-        if alpha.dtype != np.uint8 or alpha.shape != image.shape[:2]:
+        mask = self._read_mask(number)
+        path = self._masks.path / os.fsdecode(self._mask_names[number])
+        if mask.dtype != np.uint8 or mask.shape != image.shape[:2]:
             raise BrokenImageError(
-                f'{self._masks.path / mask_name} must be one channel of 8 '
-                f'bit and of size {image.shape[:2]}, got shape {alpha.shape} '
-                f'of {alpha.dtype}')
-        return image, alpha if alpha.max() > 1 else alpha * np.uint8(OPAQUE)
+                f'{path} must be one channel of 8 bit and of size '
+                f'{image.shape[:2]}, got shape {mask.shape} of {mask.dtype}')
+        return image, self._alpha_of(mask, path)
 
-    def _mask_name(self, name: str) -> str:
-        return Path(name).with_suffix(self._mask_suffix).as_posix()
+    def _read_mask(self, number: int) -> np.ndarray:
+        """Return a mask as it is stored, of whatever shape."""
+        name = os.fsdecode(self._mask_names[number])
+        path, content = self._masks.path / name, self._masks.read(name)
+        image_size(content, path)
+        try:
+            mask = decode_stored(content, f'mask {path}')
+        except ValueError as error:
+            raise BrokenImageError(str(error)) from error
+        return mask.astype(np.uint8) if mask.dtype == bool else mask
 
-    def _check_masks_exist(self, names: list[str]) -> None:
-        if self._masks is None:
+    def _look_at_first_mask(self) -> None:
+        for number in range(len(self)):
+            try:
+                mask = self._read_mask(number)
+            except BrokenImageError:
+                continue  # named when it is asked for
+            if mask.dtype == np.uint8 and mask.ndim == 2:
+                self._alpha_of(mask, self._masks.path / os.fsdecode(
+                    self._mask_names[number]))
             return
-        missing = self._masks.first_missing(map(self._mask_name, names))
-        if missing is not None:
-            raise FileNotFoundError(
-                f'there is no mask {self._masks.path / missing}; complete '
-                'the folder or correct `mask_suffix`')
+
+    def _alpha_of(self, mask: np.ndarray, path: Path) -> np.ndarray:
+        """Return (h, w) uint8 alpha of a mask by what its values mean."""
+        if self._soft:
+            return mask
+        values = np.flatnonzero(np.bincount(mask.ravel(), minlength=256))
+        objects = self._objects or ((1, ) if 255 not in values else (255, ))
+        unknown = sorted({*values.tolist()} - {0, *objects, *self._void})
+        if unknown:
+            raise BrokenImageError(
+                f'the mask {path} holds the values {values.tolist()}, of '
+                f'which {unknown} have no meaning: 0 is background and '
+                f'{" and ".join(map(str, objects))} the object; state '
+                '`object_values` and `void_values` of FolderOutliers, or '
+                '`soft_masks=True` if grey values are alpha')
+        return np.isin(mask, objects) * np.uint8(OPAQUE)
+
+
+def _values(argument: str,
+            values: int | Sequence[int] | None) -> tuple[int, ...]:
+    if values is None:
+        return ()
+    listed = (values, ) if isinstance(values, Integral) else tuple(values)
+    if not all(isinstance(value, Integral) and not isinstance(value, bool)
+               and 0 <= value <= 255 for value in listed):
+        raise ValueError(f'`{argument}` of FolderOutliers must be values '
+                         f'between 0 and 255, got {values!r}')
+    return listed
+
+
+def _by_stem(names: Iterable[str], suffixes: Sequence[str],
+             excluded: Sequence[str] = ()
+             ) -> tuple[dict[str, list[str]], set[str]]:
+    """Return the files with a suffix by what precedes it, and other images.
+
+    Args:
+        names: Relative paths; hidden files count as none.
+        suffixes: Upper and lower case alike.
+        excluded: Longer suffixes of files that are something else.
+    """
+    found, others = {}, set()
+    for name in names:
+        lower = name.lower()
+        suffix = next((suffix for suffix in suffixes
+                       if lower.endswith(suffix.lower())), None)
+        if Path(name).name.startswith('.') or any(
+                lower.endswith(other.lower()) and len(other) > len(
+                    suffix or '') for other in excluded):
+            continue
+        if suffix is not None:
+            found.setdefault(name[:-len(suffix)], []).append(name)
+        elif lower.endswith(IMAGE_SUFFIXES):
+            others.add(name)
+    return found, others
+
+
+def _check_exist(files: ImageFiles, names: list[str], kind: str) -> None:
+    """Refuse a link to nowhere, which a folder lists like a file."""
+    if (missing := files.first_missing(names)) is not None:
+        raise FileNotFoundError(f'there is no {kind} {files.path / missing}, '
+                                'only a link; complete the folder')
+
+
+def _warn_of(names: set[str], problem: str) -> None:
+    if names:
+        print_log(f'{len(names)} {problem}, first {min(names)}',
+                  logger='current', level=logging.WARNING)

@@ -8,6 +8,7 @@ from mmseg_anomaly.datasets.outliers import BrokenImageError, FolderOutliers
 IMAGE = np.random.default_rng(0).integers(256, size=(8, 9, 3), dtype=np.uint8)
 ALPHA = np.zeros((8, 9), np.uint8)
 ALPHA[2:5, 3:7] = [[0, 9, 255, 255], [255] * 4, [255] * 4]
+MASK = (ALPHA == 255) * np.uint8(255)
 
 
 def write(path, array):
@@ -15,7 +16,7 @@ def write(path, array):
     cv2.imwrite(str(path), array)
 
 
-def write_pair(root, mask=ALPHA, image=IMAGE):
+def write_pair(root, mask=MASK, image=IMAGE):
     write(root / 'images' / 'cup' / '1.jpg', image)
     write(root / 'masks' / 'cup' / '1.png', mask)
     return FolderOutliers(
@@ -55,7 +56,7 @@ def test_image_without_alpha__is_broken(tmp_path):
 
 
 @pytest.mark.parametrize(('mask', 'message'), [
-    (ALPHA[1:], r'masks/cup/1.png must be .*\(8, 9\), got shape \(7, 9\)'),
+    (MASK[1:], r'masks/cup/1.png must be .*\(8, 9\), got shape \(7, 9\)'),
     (IMAGE, r'got shape \(8, 9, 3\)'),
     (np.zeros_like(ALPHA), 'images/cup/1.jpg shows no object'),
 ])
