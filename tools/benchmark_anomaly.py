@@ -8,7 +8,7 @@ import argparse
 import copy
 import gc
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mmengine.config import Config
@@ -16,12 +16,14 @@ from mmengine.logging import print_log
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 
+from mmseg_anomaly.checks import integer_option
 from mmseg_anomaly.datasets.benchmarks.catalog import (
     find_benchmarks,
     get_benchmark,
 )
 from mmseg_anomaly.engine import command_line
 from mmseg_anomaly.engine.head_checkpoint import attached_head
+from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
 from mmseg_anomaly.evaluation.pixels.pixel_counts import PROTOCOLS
 from mmseg_anomaly.evaluation.threshold_file import read_threshold
 from mmseg_anomaly.file_hash import sha256_of
@@ -50,8 +52,8 @@ from mmseg_anomaly.reporting.report import markdown_text
 from mmseg_anomaly.reporting.runs import SUMMARY_NAME, discard_run
 
 
-def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = ToolParser(description=__doc__.splitlines()[0])
     parser.add_argument('config', help='config of the model and its test '
                         'pipeline')
     parser.add_argument('checkpoint', help='checkpoint file')
@@ -81,7 +83,7 @@ def parse_args() -> argparse.Namespace:
         '--per-image', action='store_true',
         help='also keep a row for each image in results.json')
     parser.add_argument(
-        '--bootstrap', type=int, default=0, metavar='N',
+        '--bootstrap', type=integer_option(low=0), default=0, metavar='N',
         help='confidence intervals from N samples of the images')
     parser.add_argument(
         '--save-heatmaps', metavar='DIR',
@@ -91,7 +93,7 @@ def parse_args() -> argparse.Namespace:
         help='leave broken images out, and call the numbers of their '
         'dataset partial')
     command_line.add_common_arguments(parser)
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def choose_scorers(cfg: Config, names: list[str] | None) -> list[str | dict]:
@@ -258,8 +260,8 @@ def start_report(cfg: Config, args: argparse.Namespace,
         runs=[])
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
     cfg = prepare(args)
     work_dir = Path(cfg.work_dir)
     checkpoint_sha256 = sha256_of(args.checkpoint)
@@ -288,4 +290,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

@@ -1,16 +1,19 @@
 """Test a segmentor: metrics, and on demand predictions and pictures."""
 import argparse
+from collections.abc import Sequence
 from inspect import signature
 from pathlib import Path
 
 from mmengine.config import Config
 from mmseg.registry import METRICS
 
+from mmseg_anomaly.checks import number_option
 from mmseg_anomaly.engine import command_line
+from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
 
 
-def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description='Test a segmentor')
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = ToolParser(description='Test a segmentor')
     parser.add_argument('config', help='test config file path')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument(
@@ -22,7 +25,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--show-dir', help='the dir to save painted images to')
     parser.add_argument(
-        '--wait-time', type=float, default=2, help='the interval of show (s)')
+        '--wait-time', type=number_option(low=0), default=2,
+        help='the interval of show (s)')
     parser.add_argument(
         '--save-heatmaps', metavar='DIR',
         help='the dir to save the maps of all scorers to, as '
@@ -30,7 +34,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--tta', action='store_true', help='test time augmentation')
     command_line.add_common_arguments(parser)
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def enable_visualization(cfg: Config, args: argparse.Namespace) -> None:
@@ -96,8 +100,8 @@ def save_predictions(cfg: Config, output_dir: str) -> None:
         evaluator.keep_results = True
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
     cfg = command_line.load_config(args)
     cfg.load_from = args.checkpoint
     cfg.resume = False
@@ -118,4 +122,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

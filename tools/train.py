@@ -1,16 +1,18 @@
 """Train a segmentor."""
 import argparse
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.logging import print_log
 
 from mmseg_anomaly.engine import command_line
+from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
 
 
-def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description='Train a segmentor')
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = ToolParser(description='Train a segmentor')
     parser.add_argument('config', help='train config file path')
     parser.add_argument('--work-dir', help='the dir to save logs and models')
     parser.add_argument(
@@ -18,7 +20,7 @@ def parse_args() -> argparse.Namespace:
         help='go on from the latest checkpoint in the work dir, or from '
         'load_from if it is given by --cfg-options')
     command_line.add_common_arguments(parser)
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def enable_resume(cfg: Config, cfg_options: dict | None) -> None:
@@ -40,8 +42,8 @@ def enable_resume(cfg: Config, cfg_options: dict | None) -> None:
         level=logging.WARNING)
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
     cfg = command_line.load_config(args)
     if args.amp:
         command_line.enable_amp_training(cfg)
@@ -52,4 +54,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

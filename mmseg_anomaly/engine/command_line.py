@@ -10,6 +10,7 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 from mmseg.registry import RUNNERS
 
+from ..checks import integer_option
 from ..evaluation.heatmap_files import rounding_losses, rounding_warnings
 from ..evaluation.threshold_file import read_threshold
 from .head_checkpoint import attached_head
@@ -34,7 +35,7 @@ def add_common_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         '--launcher', choices=LAUNCHERS, default='none', help='job launcher')
     parser.add_argument(
-        '--local_rank', '--local-rank', type=int, default=0,
+        '--local_rank', '--local-rank', type=integer_option(low=0), default=0,
         help='set by launchers; LOCAL_RANK of the environment goes first')
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from mmengine.logging import print_log
 
+from ..checks import integer_option, regex_option
 from ..class_names import (
     ClassMeta,
     class_colors,
@@ -21,13 +22,14 @@ from .sizes import change_sizes
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options for what may change on the way."""
     parser.add_argument(
-        '--img-size', type=_positive, nargs=2, metavar=('H', 'W'),
+        '--img-size', type=integer_option(low=1), nargs=2, metavar=('H', 'W'),
         help='resample the positions for images of this size')
     parser.add_argument(
-        '--source-img-size', type=_positive, nargs=2, metavar=('H', 'W'),
+        '--source-img-size', type=integer_option(low=1), nargs=2,
+        metavar=('H', 'W'),
         help='size that the positions of SRC are for, if it is no square')
     parser.add_argument(
-        '--patch-size', type=_positive,
+        '--patch-size', type=integer_option(low=1),
         help='resample the patch embedding for patches of this side')
     parser.add_argument(
         '--classes', help='new classes: names with commas, each continues '
@@ -38,15 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'not hold them: with commas, a JSON file with a list, or a data set '
         'such as CityscapesDataset')
     parser.add_argument(
-        '--ignore', nargs='+', default=[], metavar='REGEX',
+        '--ignore', nargs='+', type=regex_option, default=[], metavar='REGEX',
         help='names that may be missing or left over in SRC')
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(
-            f'must be a number of pixels from 1, got {text!r}')
-    return int(text)
 
 
 def adapt(weights: EoMTWeights, args: argparse.Namespace,

@@ -22,12 +22,14 @@ from mmseg.registry import DATASETS
 from mmseg.utils import register_all_modules
 
 import mmseg_anomaly  # noqa: F401
+from mmseg_anomaly.checks import integer_option
 from mmseg_anomaly.class_names import class_colors
 from mmseg_anomaly.datasets.outliers.open_sources import (
     find_datasets,
     find_pastes,
 )
 from mmseg_anomaly.datasets.samplers import SeededIndex
+from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
 from mmseg_anomaly.labels import OUTLIER_INDEX
 from mmseg_anomaly.visualization.panels import (
     legend,
@@ -42,32 +44,28 @@ SHOWN_CATEGORIES = 25
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = ToolParser(
         description='Show what a config pastes onto its training images')
     parser.add_argument('config', help='train config with OutlierPaste')
     parser.add_argument('-o', '--out', type=Path,
                         help='default: work_dirs/CONFIG/outliers')
     parser.add_argument(
-        '--num-samples', type=int, default=200,
+        '--num-samples', type=integer_option(low=1), default=200,
         help='images for the statistics (default: %(default)s)')
     parser.add_argument(
-        '--num-shown', type=int, default=16,
+        '--num-shown', type=integer_option(low=1), default=16,
         help='images with objects on the sheet (default: %(default)s)')
-    parser.add_argument('--columns', type=int, default=2,
+    parser.add_argument('--columns', type=integer_option(low=1), default=2,
                         help='of the sheet (default: %(default)s)')
     parser.add_argument(
-        '--side', type=int, default=480,
+        '--side', type=integer_option(low=1), default=480,
         help='longer side of an image on the sheet, in pixels '
         '(default: %(default)s)')
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--seed', type=integer_option(low=0), default=0)
     parser.add_argument(
         '--cfg-options', nargs='+', action=mmengine.DictAction,
         help='overrides of the config')
     args = parser.parse_args(argv)
-    for name in ('num_samples', 'num_shown', 'columns', 'side'):
-        if getattr(args, name) < 1:
-            parser.error(f'--{name.replace("_", "-")} must be at least 1, got '
-                         f'{getattr(args, name)}')
     if args.out is None:
         args.out = Path('work_dirs', Path(args.config).stem, 'outliers')
     return args
@@ -191,4 +189,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

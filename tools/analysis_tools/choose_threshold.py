@@ -5,12 +5,15 @@ checkpoint, where pictures and component metrics find it. A false positive
 rate needs images without anomalies only, for example those of validation.
 """
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.logging import print_log
 
+from mmseg_anomaly.checks import number_option
 from mmseg_anomaly.engine import command_line
+from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
 from mmseg_anomaly.evaluation.threshold_file import threshold_path
 from mmseg_anomaly.file_hash import sha256_of
 from mmseg_anomaly.models.scoring.scorer_configs import formula, parse_scorer
@@ -21,15 +24,17 @@ from mmseg_anomaly.reporting.provenance import (
 )
 
 
-def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = ToolParser(description=__doc__.splitlines()[0])
     parser.add_argument('config', help='config of the model and the set')
     parser.add_argument('checkpoint', help='checkpoint file')
     target = parser.add_mutually_exclusive_group(required=True)
     target.add_argument(
-        '--fpr', type=float, help='false positive rate, in [0, 1]')
+        '--fpr', type=number_option(low=0, high=1),
+        help='false positive rate, in [0, 1]')
     target.add_argument(
-        '--tpr', type=float, help='true positive rate, in (0, 1]')
+        '--tpr', type=number_option(above=0, high=1),
+        help='true positive rate, in (0, 1]')
     parser.add_argument(
         '--scorer', help='e.g. rba or softmax_msp:temperature=2; default: '
         'the first of the config')
@@ -42,7 +47,7 @@ def parse_args() -> argparse.Namespace:
         'place of its suffix')
     parser.add_argument('--work-dir', help='the dir to save logs to')
     command_line.add_common_arguments(parser)
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def one_scorer(cfg: Config, name: str | None) -> str | dict:
@@ -53,8 +58,8 @@ def one_scorer(cfg: Config, name: str | None) -> str | dict:
     return scorer[0] if isinstance(scorer, list | tuple) else scorer
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
     cfg = command_line.load_config(args)
     cfg.load_from = args.checkpoint
     cfg.resume = False
@@ -86,4 +91,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

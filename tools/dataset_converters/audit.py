@@ -6,7 +6,6 @@ contact_sheet.jpg: anomalies red, void dark. Anything doubtful is listed, and
 the exit code is then 1.
 """
 import argparse
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from mmseg.utils import register_all_modules
 from prettytable import PrettyTable
 
 import mmseg_anomaly  # noqa: F401
+from mmseg_anomaly.checks import integer_option
 from mmseg_anomaly.datasets.benchmarks.anomaly_dataset import AnomalyDataset
 from mmseg_anomaly.datasets.label_files import read_label, stored_ids
 from mmseg_anomaly.datasets.sample_audit import (
@@ -29,6 +29,7 @@ from mmseg_anomaly.datasets.sample_audit import (
     audit_sample,
     unknown_ids,
 )
+from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
 from mmseg_anomaly.labels import IGNORE_INDEX, KNOWN_INDEX, split_outliers
 
 TILE_WH = (320, 180)
@@ -43,7 +44,7 @@ def without_anomaly(audits: list[SampleAudit]) -> list[str]:
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description='Audit a test set')
+    parser = ToolParser(description='Audit a test set')
     parser.add_argument('config', help='a config with `test_dataloader`, '
                         'such as those of configs/benchmarks')
     parser.add_argument(
@@ -51,7 +52,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help='override settings of the config by key=value, such as '
         'test_dataloader.dataset.data_root=data/RoadAnomaly')
     parser.add_argument(
-        '--max-tiles', type=int, default=40,
+        '--max-tiles', type=integer_option(low=1), default=40,
         help='images on the contact sheet, doubtful ones first')
     parser.add_argument(
         '-o', '--out', type=Path,
@@ -231,4 +232,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    run_tool(main)

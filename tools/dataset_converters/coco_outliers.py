@@ -20,12 +20,14 @@ import mmengine
 import numpy as np
 from mmengine.logging import MMLogger
 
+from mmseg_anomaly.checks import integer_option
 from mmseg_anomaly.datasets.outliers import BrokenImageError, CocoOutliers
 from mmseg_anomaly.datasets.outliers.cutout import (
     fit_longer_side,
     resize_cutout,
 )
 from mmseg_anomaly.datasets.outliers.packed import encode_cutout, write_pack
+from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
 
 
 class Cutter:
@@ -55,7 +57,7 @@ class Cutter:
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = ToolParser(description=__doc__.splitlines()[0])
     parser.add_argument('root', help='folder of the set')
     parser.add_argument(
         '--ann-file', default='annotations/instances_train2017.json',
@@ -67,21 +69,17 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--filters', nargs='+', action=mmengine.DictAction, default={},
         help='options of CocoOutliers, such as min_area=1000 max_aspect=4')
     parser.add_argument(
-        '--max-side', type=int, help='longer side of an object, in pixels; '
+        '--max-side', type=integer_option(low=1),
+        help='longer side of an object, in pixels; '
         'larger ones are shrunk (default: none)')
     parser.add_argument(
-        '--nproc', type=int, default=2,
+        '--nproc', type=integer_option(low=1), default=2,
         help='processes that cut (default: %(default)s)')
     parser.add_argument('-o', '--out', type=Path, required=True,
                         help='file to write, *.pack')
     args = parser.parse_args(argv)
     if args.out.suffix != '.pack':
         parser.error(f'--out must end in .pack, got {args.out}')
-    for name in ('max_side', 'nproc'):
-        value = getattr(args, name)
-        if value is not None and value < 1:
-            parser.error(f'--{name.replace("_", "-")} must be at least 1, '
-                         f'got {value}')
     return args
 
 
@@ -126,4 +124,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

@@ -22,13 +22,14 @@ from mmseg_anomaly.datasets.benchmarks.fishyscapes import (
     VERSION_FILE,
     VERSIONS,
 )
+from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
 from mmseg_anomaly.file_hash import sha256_of
 
 SUFFIX = '_rgb.npz'
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = ToolParser(
         description='Turn a release of Fishyscapes Static into images')
     parser.add_argument('release', type=Path,
                         help='the unpacked folder of *_rgb.npz')
@@ -110,4 +111,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

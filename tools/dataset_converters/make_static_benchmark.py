@@ -36,6 +36,7 @@ from mmseg.registry import DATASETS
 from mmseg.utils import register_all_modules
 
 import mmseg_anomaly  # noqa: F401
+from mmseg_anomaly.checks import integer_option, number_option
 from mmseg_anomaly.datasets.benchmarks.static_anomaly import MANIFEST_NAME
 from mmseg_anomaly.datasets.outliers import MixedOutliers
 from mmseg_anomaly.datasets.outliers.common_objects import without_objects_of
@@ -45,11 +46,12 @@ from mmseg_anomaly.datasets.outliers.open_sources import (
     open_sources,
 )
 from mmseg_anomaly.datasets.paste import OutlierPaste
+from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
 from mmseg_anomaly.labels import IGNORE_INDEX, OUTLIER_INDEX
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = ToolParser(
         description='Make an anomaly test set from labelled scenes and cut '
         'out objects')
     add_scene_arguments(parser)
@@ -61,13 +63,14 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--blending', nargs='+', action=mmengine.DictAction,
         help='options of OutlierBlending, such as mode=poisson; hard unless '
         'given')
-    parser.add_argument('--min-objects', type=int, default=1)
-    parser.add_argument('--max-objects', type=int, default=3)
+    parser.add_argument('--min-objects', type=integer_option(low=1), default=1)
+    parser.add_argument('--max-objects', type=integer_option(low=1), default=3)
     parser.add_argument(
-        '--min-scale', type=float, default=0.1,
+        '--min-scale', type=number_option(above=0, high=1), default=0.1,
         help="longer side of an object by the image's shorter side")
-    parser.add_argument('--max-scale', type=float, default=0.3)
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument(
+        '--max-scale', type=number_option(above=0, high=1), default=0.3)
+    parser.add_argument('--seed', type=integer_option(low=0), default=0)
     parser.add_argument('-o', '--out', type=Path, required=True)
     args = parser.parse_args(argv)
     check_args(parser, args)
@@ -104,7 +107,8 @@ def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
         '--classes', nargs='+', metavar='NAME',
         help='names of the ids 0, 1, ... (folders only)')
     parser.add_argument(
-        '--void-ids', nargs='*', type=int, default=[], metavar='ID',
+        '--void-ids', nargs='*', type=integer_option(low=0, high=255),
+        default=[], metavar='ID',
         help='ids of the label files that mean void (folders only)')
     parser.add_argument('--img-suffix', default='.jpg', help='folders only')
     parser.add_argument(
@@ -130,7 +134,7 @@ def add_object_arguments(parser: argparse.ArgumentParser) -> None:
         'pass. Copies that are scaled, compressed again or cut out '
         'differently pass in any case')
     parser.add_argument(
-        '--min-area', type=int,
+        '--min-area', type=integer_option(low=0),
         help='smallest object of a COCO json in its image, in pixels '
         '(default: 400)')
 
@@ -290,4 +294,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

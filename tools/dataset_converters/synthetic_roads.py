@@ -3,44 +3,50 @@
 Does nothing if the folder already holds the world asked for.
 """
 import argparse
+from collections.abc import Sequence
 
 import cv2
 
+from mmseg_anomaly.checks import integer_option
+from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
 from road_world.writer import WorldSize, write_world
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     default = WorldSize()
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = ToolParser(description=__doc__)
     parser.add_argument(
         'root',
         nargs='?',
         default='data/synthetic_roads',
         help='folder to write (default: %(default)s)')
     parser.add_argument(
-        '--num-train', type=int, default=default.num_train,
+        '--num-train', type=integer_option(low=1), default=default.num_train,
         help='training scenes (default: %(default)s)')
     parser.add_argument(
-        '--num-val', type=int, default=default.num_val,
+        '--num-val', type=integer_option(low=1), default=default.num_val,
         help='validation scenes, and as many test scenes '
         '(default: %(default)s)')
     parser.add_argument(
-        '--num-outliers', type=int, default=default.num_outliers,
+        '--num-outliers', type=integer_option(low=1),
+        default=default.num_outliers,
         help='strange objects for training, and for testing '
         '(default: %(default)s)')
     parser.add_argument(
-        '--size', type=int, nargs=2, default=default.image_hw,
+        '--size', type=integer_option(low=32), nargs=2,
+        default=default.image_hw,
         metavar=('HEIGHT', 'WIDTH'), help='of the scenes (default: '
         f'{default.image_hw[0]} {default.image_hw[1]})')
-    parser.add_argument('--seed', type=int, default=default.seed)
     parser.add_argument(
-        '--nproc', type=int, default=2,
+        '--seed', type=integer_option(low=0), default=default.seed)
+    parser.add_argument(
+        '--nproc', type=integer_option(low=1), default=2,
         help='processes that draw (default: %(default)s)')
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
     cv2.setNumThreads(1)
     size = WorldSize(
         num_train=args.num_train,
@@ -52,4 +58,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

@@ -17,11 +17,12 @@ from mmseg_anomaly.engine.head_checkpoint import (
     extract_head,
     write_head,
 )
+from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
 from mmseg_anomaly.safe_loading import tensors_of
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = ToolParser(
         description='Write the trained pixel head of a checkpoint alone')
     parser.add_argument('checkpoint', help='of a model with a pixel head')
     parser.add_argument('out', type=Path, help='file to write (.safetensors)')
@@ -52,4 +53,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

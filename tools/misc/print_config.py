@@ -1,24 +1,27 @@
 """Print a config as it is after inheritance and overrides."""
 import argparse
+from collections.abc import Sequence
 
 from mmengine.config import Config, DictAction
 
+from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
 
-def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = ToolParser(description=__doc__)
     parser.add_argument('config', help='config file path')
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction,
         help='override settings of the config by key=value')
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
     cfg = Config.fromfile(args.config, import_custom_modules=False)
     cfg.merge_from_dict(args.cfg_options or {})
     print(cfg.pretty_text)
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

@@ -10,6 +10,7 @@ OUT/model.safetensors` gives the numbers of the card back.
 import argparse
 import platform
 import tempfile
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from mmseg.registry import METRICS
 
 from mmseg_anomaly.engine import command_line
 from mmseg_anomaly.engine.head_checkpoint import attach_head, read_head
+from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
 from mmseg_anomaly.file_hash import sha256_of
 from mmseg_anomaly.model_card import HASHES, model_card, write_hashes
 from mmseg_anomaly.model_conversion.files import (
@@ -42,8 +44,8 @@ COUNTS = ('num_images', 'num_normal_images', 'num_pixels', 'num_positives',
           'metric_protocol')
 
 
-def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = ToolParser(
         description=__doc__.splitlines()[0],
         epilog='\n'.join(__doc__.splitlines()[1:]),
         formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -57,7 +59,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--work-dir', help='the dir to keep the log of the test in')
     command_line.add_common_arguments(parser)
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def check_arguments(args: argparse.Namespace) -> None:
@@ -176,8 +178,8 @@ def publish(cfg: Config, args: argparse.Namespace, work_dir: str) -> None:
     write_hashes(args.out)
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
     check_arguments(args)
     cfg = command_line.load_config(args)
     if args.amp:
@@ -189,4 +191,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

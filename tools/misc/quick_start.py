@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 # Read when torch is imported. Threads that sleep while they wait cost little
@@ -25,6 +26,8 @@ from mmseg_anomaly.engine import command_line  # noqa: E402
 # next to the tool that writes the same world
 sys.path.insert(0, str(Path(__file__).parents[1] / 'dataset_converters'))
 
+from mmseg_anomaly.checks import integer_option
+from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
 from road_world.writer import WorldSize, write_world  # noqa: E402
 
 CONFIG = (
@@ -32,17 +35,17 @@ CONFIG = (
 METRICS = ('mIoU', 'anomaly/AuPRC', 'anomaly/FPR95', 'anomaly/AUROC')
 
 
-def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = ToolParser(description=__doc__)
     parser.add_argument(
         '--config', default=str(CONFIG), help='default: %(default)s')
     parser.add_argument(
         '--work-dir', help='the dir to save logs, model and pictures to')
     parser.add_argument(
-        '--nproc', type=int, default=2,
+        '--nproc', type=integer_option(low=1), default=2,
         help='processes that draw the world (default: %(default)s)')
     command_line.add_common_arguments(parser)
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def build_runner(cfg: Config, name: str, draw: bool) -> Runner:
@@ -63,9 +66,9 @@ def compare(untrained: dict, trained: dict) -> str:
     return '\n'.join(rows)
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     start = time.time()
-    args = parse_args()
+    args = parse_args(argv)
     cfg = command_line.load_config(args)
     write_world(cfg.data_root, WorldSize(**cfg.world), args.nproc)
     untrained = build_runner(cfg, 'untrained', draw=False).test()
@@ -93,4 +96,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

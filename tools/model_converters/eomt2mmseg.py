@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
 from mmseg_anomaly.model_conversion import (
     add_backbone,
     check_complete,
@@ -46,7 +47,7 @@ def convert(weights: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = ToolParser(
         description=__doc__.splitlines()[0],
         epilog='\n'.join(__doc__.splitlines()[1:]),
         formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -79,4 +80,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

@@ -8,6 +8,7 @@ The folder is what ``save_pretrained`` or a download leaves: one
 import argparse
 from collections.abc import Sequence
 
+from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
 from mmseg_anomaly.model_conversion import (
     check_complete,
     from_hugging_face,
@@ -23,7 +24,7 @@ from mmseg_anomaly.model_conversion.command_line import (
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = ToolParser(
         description='Convert an EomtForUniversalSegmentation of Hugging Face '
         'to the names of this project')
     parser.add_argument('src', help='folder, or a single .safetensors file')
@@ -46,4 +47,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

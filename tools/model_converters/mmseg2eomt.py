@@ -7,6 +7,7 @@ The original code loads a .bin as its ``model.ckpt_path``.
 import argparse
 from collections.abc import Sequence
 
+from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
 from mmseg_anomaly.model_conversion import (
     check_complete,
     from_ours,
@@ -22,7 +23,7 @@ from mmseg_anomaly.model_conversion.command_line import (
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = ToolParser(
         description='Convert an EoMT of this project to the names of the '
         'original code')
     parser.add_argument(
@@ -46,4 +47,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

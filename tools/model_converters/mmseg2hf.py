@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 from mmengine.logging import print_log
 
+from mmseg_anomaly.checks import integer_option
+from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
 from mmseg_anomaly.model_conversion import (
     check_complete,
     from_ours,
@@ -30,15 +32,16 @@ from mmseg_anomaly.model_conversion.hugging_face import (
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = ToolParser(
         description='Convert an EoMT of this project to an '
         'EomtForUniversalSegmentation of Hugging Face')
     parser.add_argument(
         'src', help='checkpoint of this project (.pth, .safetensors)')
     parser.add_argument('dst', help='folder to write')
     parser.add_argument(
-        '--num-heads', type=int, help='heads of attention (default: of 64 '
-        'channels each, as in every DINOv2)')
+        '--num-heads', type=integer_option(low=1),
+        help='heads of attention (default: of 64 channels each, as in '
+        'every DINOv2)')
     add_arguments(parser)
     return parser.parse_args(argv)
 
@@ -61,4 +64,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)

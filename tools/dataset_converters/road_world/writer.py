@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 from mmengine.logging import print_log
 
+from mmseg_anomaly.checks import check_integer, check_numbers
 from mmseg_anomaly.datasets.synthetic_roads.strange_objects import (
     CATEGORIES,
     draw_strange_object,
@@ -59,12 +60,9 @@ class WorldSize:
 
     def __post_init__(self) -> None:
         for name in ('num_train', 'num_val', 'num_outliers'):
-            if getattr(self, name) < 1:
-                raise ValueError(f'`{name}` must be at least 1, got '
-                                 f'{getattr(self, name)}')
-        if min(self.image_hw) < 32:
-            raise ValueError('`image_hw` must be at least (32, 32), got '
-                             f'{self.image_hw}')
+            check_integer(name, getattr(self, name), low=1)
+        check_numbers('image_hw', self.image_hw, length=2, kind=int, low=32)
+        check_integer('seed', self.seed, low=0)
 
 
 def write_world(root: str | Path, size: WorldSize, nproc: int = 1) -> bool:
