@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from mmseg_anomaly.engine.checkpoint import (
-    load_for_model,
+    load_from_file,
     load_state_dict_strictly,
 )
 from mmseg_anomaly.models.backbones import EoMTViT
@@ -70,7 +70,7 @@ def make_cases(vit: dict, folder: Path) -> dict[str, Callable[[], None]]:
 
     def ours(name: str) -> None:
         built = build(configured)
-        load_state_dict_strictly(built, load_for_model(str(folder / name)))
+        load_state_dict_strictly(built, load_from_file(str(folder / name)))
 
     def backbone() -> None:
         built = build(configured)

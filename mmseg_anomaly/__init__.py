@@ -7,7 +7,10 @@ from ._compatibility import require_compatible_versions
 # Before anything imports the libraries it asks about.
 require_compatible_versions()
 
-from . import datasets, engine, evaluation, models, visualization  # noqa: E402, F401, I001
+from ._quiet import quiet_imports  # noqa: E402
+
+with quiet_imports():
+    from . import datasets, engine, evaluation, models, visualization  # noqa: F401, I001
 from .version import __version__  # noqa: E402
 
 __all__ = ['__version__']

@@ -21,7 +21,7 @@ from .checkpoint_mismatch import name_cause
 
 # In place of MMEngine's loader of the same name.
 @CheckpointLoader.register_scheme('', force=True)
-def load_for_model(filename: str,
+def load_from_file(filename: str,
                    map_location: MapLocation = None) -> dict[str, Any]:
     """Read a local checkpoint whose weights are about to be copied.
 

@@ -2,13 +2,17 @@
 import datetime
 import os
 import subprocess
+from typing import Any
 
 import torch
 from mmengine.device import get_device
 from mmengine.dist import is_distributed
+from mmengine.logging import MMLogger
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 from torch import nn
+
+from .._quiet import spare_terminal
 
 # Where each launcher says who a process is.
 LAUNCHER_VARIABLES = {
@@ -80,6 +84,12 @@ class AnomalyRunner(Runner):
             init_cpu_process_group(self._launcher,
                                    dist_cfg.get('timeout', 1800))
         super().setup_env(env_cfg)
+
+    def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
+        """Build MMEngine's logger, which shows no noise on the terminal."""
+        logger = super().build_logger(*args, **kwargs)
+        spare_terminal(logger)
+        return logger
 
     def wrap_model(self, model_wrapper_cfg: dict | None,
                    model: nn.Module) -> nn.Module:

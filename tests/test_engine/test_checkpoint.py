@@ -237,7 +237,7 @@ def test_strict__other_errors_stay_themselves():
             model, dict(weight=torch.ones(1, 1, device='meta')))
 
 
-def test_load_for_model__reads_what_may_live_on(tmp_path):
+def test_load_from_file__reads_what_may_live_on(tmp_path):
     """A file that is written anew changes nothing but unread weights."""
     path = tmp_path / 'iter_1.pth'
     torch.save(dict(state_dict=dict(a=torch.ones(1000)),
@@ -250,7 +250,7 @@ def test_load_for_model__reads_what_may_live_on(tmp_path):
     assert loaded['optimizer']['exp_avg'].sum() == 1000
 
 
-def test_load_for_model__tensors_alone(tmp_path):
+def test_load_from_file__tensors_alone(tmp_path):
     torch.save(dict(a=torch.ones(2)), tmp_path / 'a.pth')
     loaded = CheckpointLoader.load_checkpoint(str(tmp_path / 'a.pth'))
     assert loaded['a'].tolist() == [1, 1]
