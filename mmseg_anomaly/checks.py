@@ -18,6 +18,7 @@ from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 Number = int | float
+_NUMBER = 'a number, not NaN'
 
 
 class Bounds(NamedTuple):
@@ -46,15 +47,12 @@ class Bounds(NamedTuple):
         of = 'of ' if phrase.startswith('at ') else ''
         return f'{noun} {of}{phrase}'.rstrip()
 
-    def demand(self, value: Number) -> str:
-        """Return what a number out of bounds must do, as 'be positive'."""
+    def demand(self) -> str:
+        """Return what a number must do, as 'be positive'."""
         phrase = self._phrase()
         if phrase.startswith('in '):
             return f'lie {phrase}'
-        words = [phrase] if phrase else []
-        if value != value or value in (math.inf, -math.inf):
-            words.append('finite' if self.finite else 'a number')
-        return f'be {" and ".join(words)}'
+        return f'be {phrase or ("finite" if self.finite else _NUMBER)}'
 
     def _phrase(self) -> str:
         least = self.low if self.above is None else self.above
@@ -87,7 +85,7 @@ def check_number(name: str, value: Any, *, optional: bool = False,
         ValueError: If it is out of range.
     """
     if not (optional and value is None):
-        _check_real(_title(name, of), value, Real, Bounds(**bounds))
+        _check_real(_title(name, of), value, float, Bounds(**bounds))
 
 
 def check_integer(name: str, value: Any, *, optional: bool = False,
@@ -97,11 +95,11 @@ def check_integer(name: str, value: Any, *, optional: bool = False,
     Arguments and errors are those of :func:`check_number`.
     """
     if not (optional and value is None):
-        _check_real(_title(name, of), value, Integral, Bounds(**bounds))
+        _check_real(_title(name, of), value, int, Bounds(**bounds))
 
 
 def check_numbers(name: str, values: Any, *, length: int | None = None,
-                  layout: str = '', of: object = None, kind: type = Real,
+                  layout: str = '', of: object = None, kind: type = float,
                   **bounds: Any) -> None:
     """Refuse what is not a list or tuple of numbers within bounds.
 
@@ -111,7 +109,7 @@ def check_numbers(name: str, values: Any, *, length: int | None = None,
         length: How many they must be.
         layout: Their meaning, such as '(rows, columns)'.
         of: Whose argument it is.
-        kind: ``Real`` or ``Integral``.
+        kind: ``float`` or ``int``.
         **bounds: Fields of :class:`Bounds`.
 
     Raises:
@@ -120,7 +118,7 @@ def check_numbers(name: str, values: Any, *, length: int | None = None,
     """
     limits = Bounds(**bounds)
     count = {None: '', 2: 'two '}.get(length, f'{length} ')
-    noun = limits.noun('integers' if kind is Integral else 'numbers')
+    noun = limits.noun('integers' if kind is int else 'numbers')
     problem = (f'{_title(name, of)} must be {count}{noun}'
                f'{layout and " "}{layout}, got {values!r}')
     if not _is_list(values) or not all(_is_a(kind, each) for each in values):
@@ -146,7 +144,7 @@ def check_order(name: str, value: Any, upper_name: str, upper: Any, *,
         ValueError: If the first is larger, or one is NaN.
     """
     for title, each in ((name, value), (upper_name, upper)):
-        if not _is_a(Real, each):
+        if not _is_a(float, each):
             check_number(title, each, of=of)
     if not (value < upper or equal and value == upper):
         word = 'at most' if equal else 'below'
@@ -159,7 +157,7 @@ def check_size(name: str, value: Any, *, layout: str = '(rows, columns)',
     """Refuse what is not two positive integers, as of an image or window."""
     if not (optional and value is None):
         check_numbers(name, value, length=2, layout=layout, of=of,
-                      kind=Integral, above=0)
+                      kind=int, above=0)
 
 
 def check_flags(of: object = None, **flags: Any) -> None:
@@ -225,6 +223,16 @@ def check_part(name: str, value: Any, kind: type, *, optional: bool = False,
                         f'{kind.__name__}, got {value!r}')
 
 
+def check_parts(name: str, values: Any, kind: type, *,
+                of: object = None) -> None:
+    """Refuse what is not a list of such parts; a dict alone is none."""
+    if not _is_list(values):
+        raise TypeError(f'{_title(name, of)} must be a list of '
+                        f'dict(type=...), got {values!r}')
+    for number, value in enumerate(values):
+        check_part(f'{name}[{number}]', value, kind, of=of)
+
+
 def integer_option(**bounds: Any) -> Callable[[str], int]:
     """Return the ``type`` of an option that takes integers in bounds."""
     return _number_option(int, Bounds(**bounds))
@@ -252,9 +260,11 @@ def _number_option(kind: type, bounds: Bounds) -> Callable[[str], Number]:
         try:
             value = kind(text)
         except ValueError:
-            value = math.nan
+            raise ArgumentTypeError(
+                f'must be {allowed}, got {text!r}') from None
         if not bounds.hold(value):
-            raise ArgumentTypeError(f'must be {allowed}, got {text!r}')
+            raise ArgumentTypeError(
+                f'must {bounds.demand()}, got {text}')
         return value
 
     return parse
@@ -262,11 +272,12 @@ def _number_option(kind: type, bounds: Bounds) -> Callable[[str], Number]:
 
 def _check_real(title: str, value: Any, kind: type, bounds: Bounds) -> None:
     if not _is_a(kind, value):
-        noun = bounds.noun('integer' if kind is Integral else 'number')
+        noun = bounds.noun('integer' if kind is int else 'number')
         raise TypeError(f'{title} must be {_article(noun)}, got {value!r}')
     if not bounds.hold(value):
-        raise ValueError(f'{title} must {bounds.demand(value)}, got '
-                         f'{value!r}')
+        infinite = value in (math.inf, -math.inf)
+        raise ValueError(f'{title} must {bounds.demand()}, got {value!r}' +
+                         (', which is not finite' if infinite else ''))
 
 
 def _article(noun: str) -> str:
@@ -274,7 +285,8 @@ def _article(noun: str) -> str:
 
 
 def _is_a(kind: type, value: Any) -> bool:
-    return isinstance(value, kind) and not isinstance(value, bool)
+    number = Integral if kind is int else Real
+    return isinstance(value, number) and not isinstance(value, bool)
 
 
 def _is_list(values: Any) -> bool:

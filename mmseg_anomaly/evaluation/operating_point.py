@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..checks import check_number
 from .pixels.float_keys import score_below, score_of
 from .pixels.score_histogram import ScoreCounts
 
@@ -39,10 +40,8 @@ def check_target(fpr: float | None, tpr: float | None) -> None:
     if (fpr is None) == (tpr is None):
         raise ValueError('give either `fpr` or `tpr`, got '
                          f'fpr={fpr} and tpr={tpr}')
-    if fpr is not None and not 0 <= fpr <= 1:
-        raise ValueError(f'`fpr` must lie in [0, 1], got {fpr}')
-    if tpr is not None and not 0 < tpr <= 1:
-        raise ValueError(f'`tpr` must lie in (0, 1], got {tpr}')
+    check_number('fpr', fpr, low=0, high=1, optional=True)
+    check_number('tpr', tpr, above=0, high=1, optional=True)
 
 
 def choose_threshold(counts: ScoreCounts,

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import check_number
 from ..file_hash import sha256_of
 from ..text_files import parse_json
 
@@ -14,6 +15,19 @@ def threshold_path(checkpoint: str | Path) -> Path:
     """Return where the threshold of a checkpoint is kept."""
     checkpoint = Path(checkpoint)
     return checkpoint.with_name(f'{checkpoint.stem}.threshold.json')
+
+
+def check_threshold(threshold: object, *, optional: bool = False,
+                    of: object = None) -> None:
+    """Refuse what is neither a number, infinity included, nor a file.
+
+    Raises:
+        TypeError: If it is neither.
+        ValueError: If it is NaN.
+    """
+    if not isinstance(threshold, str | Path):
+        check_number('threshold', threshold, finite=False, optional=optional,
+                     of=of)
 
 
 def read_threshold(path: str | Path,

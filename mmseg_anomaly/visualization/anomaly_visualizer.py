@@ -1,7 +1,6 @@
 """Image, labels, classes and heat maps of a sample in one picture."""
 from collections.abc import Sequence
 
-import cv2
 import mmcv
 import numpy as np
 from mmengine.dist import is_main_process
@@ -10,6 +9,7 @@ from mmseg.registry import VISUALIZERS
 from mmseg.structures import SegDataSample
 from mmseg.visualization import SegLocalVisualizer
 
+from .. import checks
 from ..class_names import class_meta
 from ..labels import OUTLIER_INDEX
 from ..paths import write_picture
@@ -17,13 +17,6 @@ from ..pictures import three_channel_image
 from . import panels
 from .class_legend import ClassLegend
 from .decision import Decision, Threshold, make_decision
-
-COLORMAPS = {
-    'viridis': cv2.COLORMAP_VIRIDIS,
-    'inferno': cv2.COLORMAP_INFERNO,
-    'magma': cv2.COLORMAP_MAGMA,
-    'turbo': cv2.COLORMAP_TURBO
-}
 
 DECISION_COLOR = (255, 255, 255)
 
@@ -90,18 +83,22 @@ class AnomalyLocalVisualizer(SegLocalVisualizer):
                  colormap: str = 'viridis',
                  scorers: Sequence[str] = (),
                  threshold: Threshold | None = None) -> None:
+        checks.check_text('save_dir', save_dir, optional=True)
+        checks.check_number('alpha', alpha, low=0, high=1)
+        checks.check_integer('max_side_px', max_side_px, low=1)
+        checks.check_numbers('percentiles', percentiles, length=2, low=0,
+                             high=100)
+        checks.check_choice('colormap', colormap, panels.COLORMAPS)
+        checks.check_texts('scorers', scorers)
         super().__init__(name, image, vis_backends, save_dir, alpha=alpha)
         self.set_dataset_meta(classes, palette)
         self.model_meta: dict | None = None
-        if colormap not in COLORMAPS:
-            raise ValueError(f'`colormap` must be one of {sorted(COLORMAPS)},'
-                             f' got {colormap!r}')
-        if not 0 <= percentiles[0] < percentiles[1] <= 100:
+        if not percentiles[0] < percentiles[1]:
             raise ValueError('`percentiles` must rise within [0, 100], got '
                              f'{tuple(percentiles)}')
         self.max_side_px = max_side_px
         self.percentiles = tuple(percentiles)
-        self.colormap = COLORMAPS[colormap]
+        self.colormap = panels.COLORMAPS[colormap]
         self.scorers = tuple(scorers)
         self.decision: Decision | None = None
         if threshold is not None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..evaluation.threshold_file import read_threshold
+from ..evaluation.threshold_file import check_threshold, read_threshold
 
 Threshold = float | str | Path
 
@@ -56,7 +56,8 @@ def make_decision(threshold: Threshold,
         ValueError: If a number is to judge several scorers, or the scorer
             of the file is not drawn.
     """
-    if isinstance(threshold, int | float):
+    check_threshold(threshold)
+    if not isinstance(threshold, str | Path):
         if len(scorers) > 1:
             raise ValueError(
                 'a number as `threshold` needs one scorer that it judges, '

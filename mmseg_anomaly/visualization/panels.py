@@ -21,6 +21,13 @@ _LINE_PX = 20
 _BAR_PX = 16
 _BAR_LABEL_PX = 64
 
+COLORMAPS = {
+    'viridis': cv2.COLORMAP_VIRIDIS,
+    'inferno': cv2.COLORMAP_INFERNO,
+    'magma': cv2.COLORMAP_MAGMA,
+    'turbo': cv2.COLORMAP_TURBO
+}
+
 
 def shrink(image: np.ndarray,
            max_side_px: int,

@@ -44,6 +44,7 @@ def last_tokens(head, inputs):
     return head.norm(head._run_blocks(inputs)[1])
 
 
+@pytest.mark.usefixtures('queries_may_be_absent')
 @pytest.mark.parametrize('size', [(32, 48), (64, 24)])
 def test_forward__without_queries_is_timm(size, tmp_path):
     vit = whole_vit()

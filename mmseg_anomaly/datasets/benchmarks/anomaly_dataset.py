@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 
+from mmseg_anomaly.checks import check_choice, check_flags, check_text
 from mmseg_anomaly.labels import (
     IGNORE_INDEX,
     KNOWN_INDEX,
@@ -92,13 +93,17 @@ class AnomalyDataset(BaseSegDataset):
                  metainfo: dict[str, Any] | None = None,
                  reduce_zero_label: bool = False,
                  **kwargs: Any) -> None:
+        check_text('data_root', data_root, of=self)
+        check_flags(self, with_labels=with_labels, allow_partial=allow_partial,
+                    allow_unlabelled=allow_unlabelled,
+                    skip_broken=skip_broken)
         refuse_reduce_zero_label(reduce_zero_label)
         if unknown := set(kwargs) - _BASE_ARGUMENTS:
             raise TypeError(
                 f'{type(self).__name__} takes no {sorted(unknown)}; its '
                 'layouts say where the files are')
         if layout is not None:
-            self._check_choice('layout', layout, self.LAYOUTS)
+            check_choice('layout', layout, self.LAYOUTS)
         self.layout_name = layout
         self.with_labels = with_labels
         self.allow_partial = allow_partial
@@ -177,7 +182,7 @@ class AnomalyDataset(BaseSegDataset):
 
     def _choose_split(self, name: str | None) -> None:
         name = next(iter(self.SPLITS)) if name is None else name
-        self._check_choice('split', name, self.SPLITS)
+        check_choice('split', name, self.SPLITS)
         self.split_name, self.split = name, self.SPLITS[name]
         if self.split.hidden_labels and self.with_labels:
             raise ValueError(
@@ -237,12 +242,6 @@ class AnomalyDataset(BaseSegDataset):
                 f'{type(self).__name__} is PARTIAL, its numbers are not '
                 f'comparable: {partial}', logger='current',
                 level=logging.WARNING)
-
-    @staticmethod
-    def _check_choice(name: str, value: str, choices: dict) -> None:
-        if value not in choices:
-            raise ValueError(f'`{name}` must be one of {list(choices)}, got '
-                             f'{value!r}')
 
 
 def _check_labels_exist(frames: list[Frame]) -> None:

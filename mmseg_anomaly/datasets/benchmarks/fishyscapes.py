@@ -8,6 +8,7 @@ from typing import Any
 from mmengine.logging import print_log
 from mmseg.registry import DATASETS
 
+from mmseg_anomaly.checks import check_choice, check_text
 from mmseg_anomaly.file_hash import sha256_of
 from mmseg_anomaly.text_files import read_json
 
@@ -67,6 +68,7 @@ class FishyscapesLostAndFoundDataset(AnomalyDataset):
                  *,
                  image_root: str | None = None,
                  **kwargs: Any) -> None:
+        check_text('image_root', image_root, optional=True, of=self)
         self.image_root = Path(data_root if image_root is None else image_root)
         super().__init__(data_root, pipeline, **kwargs)
 
@@ -148,7 +150,7 @@ class FishyscapesStaticDataset(AnomalyDataset):
                  version: str | None = None,
                  **kwargs: Any) -> None:
         if version is not None:
-            self._check_choice('version', version, dict.fromkeys(VERSIONS))
+            check_choice('version', version, VERSIONS)
         self._version = version
         super().__init__(data_root, pipeline, **kwargs)
 

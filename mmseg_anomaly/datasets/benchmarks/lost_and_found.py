@@ -3,6 +3,7 @@ from typing import Any, ClassVar
 
 from mmseg.registry import DATASETS
 
+from mmseg_anomaly.checks import check_choice
 from mmseg_anomaly.labels import IGNORE_INDEX, KNOWN_INDEX, OUTLIER_INDEX
 
 from .anomaly_dataset import AnomalyDataset
@@ -71,7 +72,7 @@ class LostAndFoundDataset(AnomalyDataset):
 
     def __init__(self, data_root: str, *args: Any,
                  encoding: str = 'labelIds', **kwargs: Any) -> None:
-        self._check_choice('encoding', encoding, self.RAW_LABEL_MAPS)
+        check_choice('encoding', encoding, self.RAW_LABEL_MAPS)
         self._encoding = encoding
         super().__init__(data_root, *args, layout=encoding, **kwargs)
 

@@ -6,6 +6,7 @@ from typing import Any
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
+from mmseg_anomaly.checks import check_flags, check_text
 from mmseg_anomaly.labels import refuse_reduce_zero_label
 from mmseg_anomaly.paths import inside
 from mmseg_anomaly.text_files import check_keys, read_json
@@ -59,6 +60,8 @@ class StaticAnomalyDataset(BaseSegDataset):
                  metainfo: dict[str, Any] | None = None,
                  reduce_zero_label: bool = False,
                  **kwargs: Any) -> None:
+        check_text('data_root', data_root, of=self)
+        check_flags(self, skip_broken=skip_broken)
         refuse_reduce_zero_label(reduce_zero_label)
         manifest = _read_manifest(Path(data_root, MANIFEST_NAME))
         stored = dict(

@@ -4,6 +4,7 @@ from typing import Any
 
 from mmseg.registry import DATASETS
 
+from mmseg_anomaly.checks import check_flags
 from mmseg_anomaly.labels import IGNORE_INDEX, KNOWN_INDEX, OUTLIER_INDEX
 
 from .anomaly_dataset import AnomalyDataset
@@ -78,6 +79,7 @@ class StreetHazardsDataset(AnomalyDataset):
                  anomaly_only: bool = False,
                  metainfo: dict[str, Any] | None = None,
                  **kwargs: Any) -> None:
+        check_flags(self, anomaly_only=anomaly_only)
         metainfo = dict(metainfo or {})
         self._anomaly_only = anomaly_only
         if anomaly_only:

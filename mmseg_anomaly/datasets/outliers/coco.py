@@ -6,6 +6,7 @@ import numpy as np
 from mmengine.logging import print_log
 from mmseg.registry import DATASETS
 
+from mmseg_anomaly.checks import check_flags, check_text
 from mmseg_anomaly.paths import inside
 
 from .coco_filters import (
@@ -103,6 +104,10 @@ class CocoOutliers:
                  skip_damaged: bool = False,
                  allow_outside: bool = False,
                  cache_dir: str | None = None) -> None:
+        check_text('ann_file', ann_file, of=self)
+        check_text('data_root', data_root, of=self)
+        check_text('cache_dir', cache_dir, optional=True, of=self)
+        check_flags(self, allow_outside=allow_outside)
         self.ann_file = Path(data_root, ann_file)
         data_prefix = dict(img_path='') if data_prefix is None else data_prefix
         if set(data_prefix) != {'img_path'}:

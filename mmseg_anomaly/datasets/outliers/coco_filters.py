@@ -6,12 +6,13 @@ import logging
 import re
 from collections.abc import Collection, Sequence
 from difflib import get_close_matches
-from numbers import Real
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from mmengine.logging import print_log
+
+from mmseg_anomaly.checks import check_flags, check_number
 
 from .coco_index import (
     CROWD,
@@ -114,18 +115,13 @@ def _report_damaged(index: CocoIndex, rows: np.ndarray, filters: CocoFilters,
 
 
 def _check_ranges(filters: CocoFilters) -> None:
-    for name, lowest, highest in (
-        ('min_area', 0, np.inf),
-        ('max_area', filters.min_area, np.inf),
-        ('min_solidity', 0, 1),
-        ('max_aspect', 1, np.inf),
-    ):
-        value = getattr(filters, name)
-        if value is None and name.startswith('max'):
-            continue
-        if not isinstance(value, Real) or not lowest <= value <= highest:
-            raise ValueError(f'`{name}` must be a number between {lowest} '
-                             f'and {highest}, got {value!r}')
+    check_number('min_area', filters.min_area, low=0)
+    check_number('max_area', filters.max_area, low=filters.min_area,
+                 optional=True)
+    check_number('min_solidity', filters.min_solidity, low=0, high=1)
+    check_number('max_aspect', filters.max_aspect, low=1, optional=True)
+    check_flags(allow_truncated=filters.allow_truncated,
+                skip_damaged=filters.skip_damaged)
 
 
 def _catches(index: CocoIndex, filters: CocoFilters,

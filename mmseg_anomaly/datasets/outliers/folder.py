@@ -9,6 +9,7 @@ import numpy as np
 from mmengine.logging import print_log
 from mmseg.registry import DATASETS
 
+from ...checks import check_flags, check_text
 from ..benchmarks.file_layouts import IMAGE_SUFFIXES
 from ..label_files import decode_stored
 from .cutout import OPAQUE, Cutout, crop_to_alpha
@@ -65,6 +66,10 @@ class FolderOutliers:
                  object_values: int | Sequence[int] | None = None,
                  void_values: int | Sequence[int] = (),
                  soft_masks: bool = False) -> None:
+        check_text('data_root', data_root, of=self)
+        check_text('img_suffix', img_suffix, optional=True, of=self)
+        check_text('mask_suffix', mask_suffix, optional=True, of=self)
+        check_flags(self, soft_masks=soft_masks)
         prefix = {'img_path': ''} if data_prefix is None else data_prefix
         if not {'img_path'} <= set(prefix) <= {'img_path', 'mask_path'}:
             raise ValueError('`data_prefix` must be dict(img_path=..., '

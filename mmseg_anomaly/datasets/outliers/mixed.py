@@ -5,6 +5,7 @@ from numbers import Real
 import numpy as np
 from mmseg.registry import DATASETS
 
+from ...checks import check_parts
 from .cutout import Cutout
 from .source import OutlierSource, origin_of, sample_number
 
@@ -34,6 +35,7 @@ class MixedOutliers:
     def __init__(self,
                  sources: Sequence[dict | OutlierSource],
                  weights: Sequence[float] | None = None) -> None:
+        check_parts('sources', sources, OutlierSource)
         self.sources = [
             DATASETS.build(source) if isinstance(source, dict) else source
             for source in sources

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from mmseg.registry import DATASETS
 
+from mmseg_anomaly.checks import check_text
 from mmseg_anomaly.text_files import parse_json
 
 from .array_file import (
@@ -47,6 +48,7 @@ class PackedOutliers:
     """
 
     def __init__(self, pack_file: str) -> None:
+        check_text('pack_file', pack_file, of=self)
         self._file = ArrayFile(pack_file)
         if self._file.meta.get('kind') != _KIND:
             raise ValueError(

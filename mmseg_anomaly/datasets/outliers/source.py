@@ -10,6 +10,7 @@ import numpy as np
 from .cutout import Cutout
 
 
+@runtime_checkable
 class OutlierSource(Protocol):
     """Objects that can be pasted; ``len`` and ``[]`` are all it needs.
 

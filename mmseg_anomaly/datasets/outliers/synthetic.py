@@ -1,7 +1,14 @@
 """Textured shapes drawn by formula, without any download."""
+
 import numpy as np
 from mmseg.registry import DATASETS
 
+from mmseg_anomaly.checks import (
+    check_choice,
+    check_integer,
+    check_numbers,
+    check_order,
+)
 from mmseg_anomaly.datasets.synthetic_roads.strange_objects import (
     SHAPES,
     draw_strange_object,
@@ -37,15 +44,12 @@ class SyntheticOutliers:
                  *,
                  size_px: tuple[int, int] = (96, 256),
                  seed: int = 0) -> None:
-        if num_objects < 1:
-            raise ValueError('`num_objects` must be at least 1, got '
-                             f'{num_objects}')
-        if split not in SHAPES:
-            raise ValueError(f'`split` must be one of {sorted(SHAPES)}, got '
-                             f'{split!r}')
-        if not 16 <= size_px[0] <= size_px[1]:
-            raise ValueError('`size_px` must be (smallest, largest) of at '
-                             f'least 16 pixels, got {size_px}')
+        check_integer('num_objects', num_objects, low=1)
+        check_choice('split', split, SHAPES)
+        check_numbers('size_px', size_px, length=2, kind=int, low=16,
+                      layout='(smallest, largest)')
+        check_order('size_px[0]', size_px[0], 'size_px[1]', size_px[1])
+        check_integer('seed', seed, low=0)
         self.num_objects = num_objects
         self.split = split
         self.size_px = tuple(size_px)

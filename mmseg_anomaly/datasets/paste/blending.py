@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from mmseg.registry import TASK_UTILS
 
+from mmseg_anomaly.checks import check_choice, check_flags, check_number
 from mmseg_anomaly.datasets.outliers.cutout import Cutout
 
 from .match_scene import (
@@ -62,15 +63,11 @@ class OutlierBlending:
                  match_blur: bool = False,
                  match_noise: bool = False,
                  shadow: float = 0.0) -> None:
-        if mode not in _MODES:
-            raise ValueError(f'`mode` must be one of {_MODES}, got {mode!r}')
-        if not feather_px > 0:  # nan is refused, too
-            raise ValueError(f'`feather_px` must be positive, got '
-                             f'{feather_px}')
-        for name, share in (('color_match', color_match), ('shadow', shadow)):
-            if not 0 <= share <= 1:
-                raise ValueError(f'`{name}` must be between 0 and 1, got '
-                                 f'{share}')
+        check_choice('mode', mode, _MODES)
+        check_number('feather_px', feather_px, above=0)
+        check_number('color_match', color_match, low=0, high=1)
+        check_number('shadow', shadow, low=0, high=1)
+        check_flags(match_blur=match_blur, match_noise=match_noise)
         self.mode = mode
         self.feather_px = feather_px
         self.color_match = color_match

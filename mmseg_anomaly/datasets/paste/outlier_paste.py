@@ -11,6 +11,12 @@ from mmcv.transforms.utils import cache_randomness
 from mmengine.logging import print_log
 from mmseg.registry import DATASETS, TASK_UTILS, TRANSFORMS
 
+from mmseg_anomaly.checks import (
+    check_integer,
+    check_number,
+    check_order,
+    check_part,
+)
 from mmseg_anomaly.labels import OUTLIER_INDEX
 
 from ..outliers import BrokenImageError, Cutout, OutlierSource
@@ -107,17 +113,17 @@ class OutlierPaste(BaseTransform):
                  max_scale: float = 0.3,
                  placement: dict | Placement | None = None,
                  blending: dict | OutlierBlending | None = None) -> None:
-        if not 0 <= paste_probability <= 1:
-            raise ValueError('`paste_probability` must be between 0 and 1, '
-                             f'got {paste_probability}')
-        if not 1 <= min_objects <= max_objects:
-            raise ValueError(
-                'expected 1 <= `min_objects` <= `max_objects`, got '
-                f'{min_objects} and {max_objects}; use `paste_probability` '
-                'for images without objects')
-        if not 0 < min_scale <= max_scale <= 1:
-            raise ValueError('expected 0 < `min_scale` <= `max_scale` <= 1, '
-                             f'got {min_scale} and {max_scale}')
+        check_number('paste_probability', paste_probability, low=0, high=1)
+        check_integer('min_objects', min_objects, low=1)
+        check_integer('max_objects', max_objects, low=1)
+        check_order('min_objects', min_objects, 'max_objects', max_objects)
+        for name, scale in (('min_scale', min_scale),
+                            ('max_scale', max_scale)):
+            check_number(name, scale, above=0, high=1)
+        check_order('min_scale', min_scale, 'max_scale', max_scale)
+        check_part('source', source, OutlierSource)
+        check_part('placement', placement, Placement, optional=True)
+        check_part('blending', blending, OutlierBlending, optional=True)
         self.source = (DATASETS.build(source) if isinstance(source, dict)
                        else source)
         if len(self.source) == 0:

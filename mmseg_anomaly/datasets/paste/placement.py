@@ -4,11 +4,12 @@ Shape letters: H, W of the image, h, w of the object.
 """
 from collections.abc import Collection, Sequence
 from numbers import Integral
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from mmseg.registry import TASK_UTILS
 
+from mmseg_anomaly.checks import check_integer
 from mmseg_anomaly.datasets.outliers.cutout import (
     Cutout,
     fit_longer_side,
@@ -30,6 +31,7 @@ class Placed(NamedTuple):
                 slice(self.left, self.left + width))
 
 
+@runtime_checkable
 class Placement(Protocol):
     """Chooses size and place of objects; a custom one has these methods."""
 
@@ -106,7 +108,7 @@ class UniformPlacement:
     def __init__(self,
                  protected_classes: int | Sequence[int] = (),
                  max_tries: int = 10) -> None:
-        check_tries(max_tries)
+        check_integer('max_tries', max_tries, low=1)
         self.protected = class_table(protected_classes)
         self.max_tries = max_tries
 
@@ -156,8 +158,8 @@ def class_table(class_ids: int | Sequence[int],
     """
     ids = [class_ids] if isinstance(class_ids, Integral) else class_ids
     if not isinstance(ids, Collection) or any(
-            not isinstance(class_id, Integral) or not 0 <= class_id <= 255
-            for class_id in ids):
+            isinstance(class_id, bool) or not isinstance(class_id, Integral)
+            or not 0 <= class_id <= 255 for class_id in ids):
         raise ValueError(f'`{argument}` must be class ids between 0 and 255, '
                          f'got {class_ids!r}')
     table = np.zeros(256, np.uint8)
@@ -169,9 +171,3 @@ def covers(seg_label: np.ndarray, mask: np.ndarray,
            table: np.ndarray) -> bool:
     """Tell whether a mask (h, w) lies on any pixel of the table's ids."""
     return bool(table.any() and table[seg_label[mask]].any())
-
-
-def check_tries(max_tries: int) -> None:
-    """Raise unless at least one place is tried."""
-    if max_tries < 1:
-        raise ValueError(f'`max_tries` must be at least 1, got {max_tries}')

@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 from mmseg.registry import TASK_UTILS
 
+from mmseg_anomaly.checks import check_flags, check_integer, check_number
 from mmseg_anomaly.datasets.outliers.cutout import Cutout
 
 from .placement import (
     Placed,
-    check_tries,
     class_table,
     covers,
     scale_cutout,
@@ -106,16 +106,15 @@ class RoadPlacement:
                  horizon: float | None = None,
                  min_size_px: int = 12,
                  max_tries: int = 20) -> None:
-        check_tries(max_tries)
+        check_integer('max_tries', max_tries, low=1)
+        check_integer('min_size_px', min_size_px, low=1)
+        check_number('min_base_cover', min_base_cover, low=0, high=1)
+        check_number('max_road_cover', max_road_cover, low=0, high=1)
+        check_number('horizon', horizon, low=0, high=1, optional=True)
+        check_flags(perspective=perspective)
         self.road = class_table(road_classes, 'road_classes')
         if not self.road.any():
             raise ValueError('`road_classes` must name an id to stand on')
-        for name, share in (('min_base_cover', min_base_cover),
-                            ('max_road_cover', max_road_cover),
-                            ('horizon', horizon or 0.0)):
-            if not 0 <= share <= 1:
-                raise ValueError(f'`{name}` must be between 0 and 1, got '
-                                 f'{share}')
         if horizon is not None and not perspective:
             raise ValueError('`horizon` has no effect without '
                              '`perspective=True`')

@@ -1,6 +1,7 @@
 """The generated road world as a dataset, and its classes."""
 from mmseg.registry import DATASETS
 
+from ...checks import check_text
 from ..non_empty_dataset import NonEmptyDataset
 
 # The order of the classes is their id.
@@ -32,4 +33,5 @@ class SyntheticRoadsDataset(NonEmptyDataset):
     METAINFO = dict(classes=CLASSES, palette=PALETTE)
 
     def __init__(self, img_suffix: str = '.png', **dataset_args) -> None:
+        check_text('img_suffix', img_suffix, of=self)
         super().__init__(img_suffix=img_suffix, **dataset_args)

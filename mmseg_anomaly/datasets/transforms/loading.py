@@ -3,6 +3,7 @@ import numpy as np
 from mmseg.datasets.transforms import LoadAnnotations
 from mmseg.registry import TRANSFORMS
 
+from mmseg_anomaly.checks import check_integer
 from mmseg_anomaly.labels import (
     KNOWN_INDEX,
     RESERVED_INDICES,
@@ -62,10 +63,8 @@ class LoadCheckedAnnotations(LoadAnnotations):
                  num_classes: int,
                  backend_args: dict | None = None) -> None:
         super().__init__(backend_args=backend_args)
-        if not 1 <= num_classes <= KNOWN_INDEX:
-            raise ValueError(
-                f'`num_classes` must lie in [1, {KNOWN_INDEX}], the ids above '
-                f'are reserved; got {num_classes}')
+        # the ids above are reserved
+        check_integer('num_classes', num_classes, low=1, high=KNOWN_INDEX)
         self.num_classes = num_classes
 
     def _load_seg_map(self, results: dict) -> None:

@@ -7,6 +7,8 @@ from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 from PIL import Image
 
+from ...checks import check_size
+
 
 def fit_short_side(image_hw: tuple[int, int],
                    window_hw: tuple[int, int]) -> tuple[int, int]:
@@ -61,9 +63,7 @@ class ResizeToWindow(BaseTransform):
     """
 
     def __init__(self, window_size: tuple[int, int]) -> None:
-        if len(window_size) != 2 or min(window_size) < 1:
-            raise ValueError('`window_size` must be two positive integers '
-                             f'(h, w), got {window_size}')
+        check_size('window_size', window_size, layout='(h, w)')
         self.window_size = tuple(window_size)
 
     def transform(self, results: dict) -> dict:

@@ -10,7 +10,9 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from mmseg.structures import SegDataSample
 
+from ...checks import check_flags, check_integer, check_number
 from ...class_names import ClassMeta, meta_of_config, names_classes
+from ...evaluation.threshold_file import check_threshold
 from ...paths import UnwrittenPictureError, picture_name
 from ...visualization import AnomalyLocalVisualizer
 from ..head_checkpoint import attached_head
@@ -55,9 +57,10 @@ class AnomalyVisualizationHook(Hook):
                  show: bool = False,
                  wait_time: float = 0.,
                  threshold: float | str | None = None) -> None:
-        if interval < 1:
-            raise ValueError('`interval` of AnomalyVisualizationHook must be '
-                             f'at least 1, got {interval}')
+        check_flags(self, draw=draw, show=show)
+        check_integer('interval', interval, low=1, of=self)
+        check_number('wait_time', wait_time, low=0, of=self)
+        check_threshold(threshold, optional=True, of=self)
         self.draw = draw
         self.interval = interval
         self.show = show

@@ -6,6 +6,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
+from ...checks import check_text
 from ..head_checkpoint import attach_head, read_head
 
 
@@ -32,6 +33,7 @@ class AttachHeadHook(Hook):
     priority = 'LOW'
 
     def __init__(self, head: str | None = None) -> None:
+        check_text('head', head, optional=True, of=self)
         self.head = head
 
     def after_load_checkpoint(self, runner: Runner,

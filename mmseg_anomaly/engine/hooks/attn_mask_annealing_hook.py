@@ -5,6 +5,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
+from ...checks import check_number, check_numbers
 from ...models.interfaces import AnnealedHead
 
 
@@ -107,6 +108,9 @@ class AttnMaskAnnealingHook(Hook):
 
 def _check_arguments(start_iters: Sequence[int], end_iters: Sequence[int],
                      power: float) -> None:
+    for name, iters in (('start_iters', start_iters),
+                        ('end_iters', end_iters)):
+        check_numbers(name, iters, kind=int, low=0)
     if len(start_iters) != len(end_iters):
         raise ValueError('`start_iters` and `end_iters` must be of one '
                          f'length, got {len(start_iters)} and '
@@ -116,5 +120,4 @@ def _check_arguments(start_iters: Sequence[int], end_iters: Sequence[int],
         raise ValueError('no entry of `end_iters` may lie before that of '
                          f'`start_iters`, got {list(start_iters)} and '
                          f'{list(end_iters)}')
-    if power <= 0:
-        raise ValueError(f'`power` must be positive, got {power}')
+    check_number('power', power, above=0)

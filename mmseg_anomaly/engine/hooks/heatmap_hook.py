@@ -9,6 +9,7 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from mmseg.structures import SegDataSample
 
+from ...checks import check_text
 from ...evaluation.heatmap_files import (
     heatmap_path,
     heatmap_shape,
@@ -46,6 +47,9 @@ class HeatmapHook(Hook):
 
     def __init__(self, output_dir: str, method: str,
                  dataset: str | None = None) -> None:
+        check_text('output_dir', output_dir, of=self)
+        check_text('method', method, of=self)
+        check_text('dataset', dataset, optional=True, of=self)
         self.output_dir = Path(output_dir)
         self.method = method
         self.dataset = dataset

@@ -7,6 +7,8 @@ from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmseg.registry import OPTIM_WRAPPERS
 from torch.amp import GradScaler
 
+from ...checks import check_number
+
 DTYPES = {'float16': torch.float16, 'bfloat16': torch.bfloat16}
 
 
@@ -65,6 +67,7 @@ class DeviceAmpOptimWrapper(AmpOptimWrapper):
         self._scale_update_param = None
         scaler_cfg = {}
         if isinstance(loss_scale, float):
+            check_number('loss_scale', loss_scale, above=0, of=self)
             self._scale_update_param = loss_scale
             scaler_cfg = dict(init_scale=loss_scale)
         elif isinstance(loss_scale, dict):

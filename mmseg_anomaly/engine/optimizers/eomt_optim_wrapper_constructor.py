@@ -6,6 +6,7 @@ from mmengine.optim import DefaultOptimWrapperConstructor
 from mmseg.registry import OPTIM_WRAPPER_CONSTRUCTORS
 from torch import nn
 
+from ...checks import check_flags, check_number
 from ...models.interfaces import AnnealedHead, VitParamOwner
 
 DEFAULT_PARAMWISE_CFG = dict(layer_decay=0.8, decay_joint_blocks=True)
@@ -60,13 +61,14 @@ class EoMTOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             raise ValueError('`paramwise_cfg` of EoMTOptimWrapperConstructor '
                              f'knows {sorted(DEFAULT_PARAMWISE_CFG)}, got '
                              f'{unknown}')
-        layer_decay = self.paramwise_cfg['layer_decay']
-        if not 0 < layer_decay <= 1:
-            raise ValueError('`layer_decay` must lie in (0, 1], got '
-                             f'{layer_decay}')
+        check_number('layer_decay', self.paramwise_cfg['layer_decay'],
+                     above=0, high=1)
+        check_flags(decay_joint_blocks=self.paramwise_cfg[
+            'decay_joint_blocks'])
         if self.base_lr is None:
             raise ValueError('`optimizer` must state its `lr`, from which '
                              'the rates of the blocks follow')
+        check_number('lr', self.base_lr, low=0, of='optimizer')
 
     def add_params(self, params: list[dict], module: nn.Module) -> None:
         """Append the groups of a model.

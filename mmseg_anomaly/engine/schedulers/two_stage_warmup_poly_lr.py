@@ -6,6 +6,8 @@ from mmengine.optim import OptimWrapper, _ParamScheduler
 from mmseg.registry import PARAM_SCHEDULERS
 from torch.optim import Optimizer
 
+from ...checks import check_flags, check_integer, check_number, check_numbers
+
 
 def two_stage_factor(step: int, total_iters: int,
                      warmup_iters: tuple[int, int], power: float,
@@ -81,6 +83,10 @@ class TwoStageWarmupPolyLR(_ParamScheduler):
                  by_epoch: bool = True,
                  verbose: bool = False) -> None:
         _check_arguments(warmup_iters, power, by_epoch)
+        check_integer('begin', begin, low=0, of=self)
+        check_integer('end', end, above=begin, of=self)
+        check_integer('last_step', last_step, low=-1, of=self)
+        check_flags(self, verbose=verbose)
         self.warmup_iters = tuple(warmup_iters)
         self.power = power
         self.total_iters = end - begin
@@ -111,11 +117,10 @@ class TwoStageWarmupPolyLR(_ParamScheduler):
 
 def _check_arguments(warmup_iters: tuple[int, int], power: float,
                      by_epoch: bool) -> None:
-    if len(warmup_iters) != 2 or min(warmup_iters) < 0:
-        raise ValueError('`warmup_iters` must hold two numbers of iterations '
-                         f'>= 0, got {warmup_iters}')
-    if power <= 0:
-        raise ValueError(f'`power` must be positive, got {power}')
+    check_numbers('warmup_iters', warmup_iters, length=2, kind=int,
+                  low=0)
+    check_number('power', power, above=0)
+    check_flags(by_epoch=by_epoch)
     if by_epoch:
         raise ValueError('TwoStageWarmupPolyLR counts iterations: state '
                          '`by_epoch=False`, got True')

@@ -8,6 +8,7 @@ import numpy as np
 from mmengine.logging import MMLogger
 from mmseg.registry import METRICS
 
+from ...checks import check_choice, check_flags, check_text
 from ..heatmap_files import FLOAT16_PREFIX
 from ..output_files import OutputFiles
 from ..pixels.bootstrap import Bootstrap
@@ -97,6 +98,10 @@ class AnomalyMetric(StreamingMetric):
                  bootstrap: dict | None = None,
                  per_image: bool = False,
                  round_to: str | None = None) -> None:
+        check_flags(format_only=format_only, keep_results=keep_results)
+        for name, text in (('output_dir', output_dir), ('prefix', prefix),
+                           ('summary_path', summary_path)):
+            check_text(name, text, optional=True)
         if format_only and output_dir is None:
             raise ValueError('`format_only=True` writes maps and needs '
                              '`output_dir`, got None')
@@ -109,9 +114,7 @@ class AnomalyMetric(StreamingMetric):
         if per_image and summary_path is None:
             raise ValueError('`per_image=True` adds rows to the summary and '
                              'needs `summary_path`, got None')
-        if round_to not in (None, 'float16'):
-            raise ValueError("`round_to` must be None or 'float16', got "
-                             f'{round_to!r}')
+        check_choice('round_to', round_to, (None, 'float16'))
         self.summary_path = summary_path
         self.round_to = round_to
         if round_to == 'float16' and protocol == 'smiyc':

@@ -9,6 +9,7 @@ from mmengine.dist import broadcast_object_list
 from mmengine.logging import MMLogger
 from mmseg.registry import METRICS
 
+from ...checks import check_choice, check_text, check_texts
 from ..objects import (
     TRACKS,
     ComponentMetrics,
@@ -20,7 +21,7 @@ from ..objects import (
 from ..pixels.pixel_counts import CountsByScorer, PixelOptions
 from ..pixels.score_histogram import IGNORE_LABEL, refuse_nan
 from ..reports import component_table
-from ..threshold_file import read_threshold
+from ..threshold_file import check_threshold, read_threshold
 from .streaming_metric import (
     AnomalyMaps,
     StreamingMetric,
@@ -87,9 +88,10 @@ class ComponentMetric(StreamingMetric):
                  collect_device: str = 'cpu',
                  prefix: str | None = None,
                  collect_dir: str | None = None) -> None:
-        if track not in TRACKS:
-            raise ValueError(f'`track` must be one of {tuple(TRACKS)}, got '
-                             f'{track!r}')
+        check_choice('track', track, TRACKS)
+        check_texts('scorers', scorers, optional=True)
+        for name, text in (('spool_dir', spool_dir), ('prefix', prefix)):
+            check_text(name, text, optional=True)
         self.min_sizes = TRACKS[track]
         self.track = track
         self.scorers = None if scorers is None else tuple(scorers)
@@ -110,9 +112,7 @@ class ComponentMetric(StreamingMetric):
                     'leave out `scorers` or choose a threshold for it')
             self.scorers = (content['scorer'], )
             threshold = content['threshold']
-        if math.isnan(threshold):
-            raise ValueError('`threshold` must be a number, a file or '
-                             "'best_f1', got nan")
+        check_threshold(threshold)
         return float(threshold)
 
     def reset(self) -> None:

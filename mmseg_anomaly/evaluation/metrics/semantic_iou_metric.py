@@ -10,6 +10,7 @@ from mmseg.registry import METRICS
 from PIL import Image
 from torch import Tensor
 
+from ...checks import check_flags, check_number, check_text
 from ...labels import IGNORE_INDEX, split_outliers
 from ..output_files import OutputFiles
 
@@ -53,6 +54,11 @@ class SemanticIoUMetric(IoUMetric):
                  keep_results: bool = True,
                  collect_device: str = 'cpu',
                  prefix: str | None = None) -> None:
+        check_number('nan_to_num', nan_to_num, optional=True)
+        check_number('beta', beta, above=0)
+        check_flags(format_only=format_only, keep_results=keep_results)
+        check_text('output_dir', output_dir, optional=True)
+        check_text('prefix', prefix, optional=True)
         names = [iou_metrics] if isinstance(iou_metrics, str) else iou_metrics
         unknown = set(names) - {'mIoU', 'mDice', 'mFscore'}
         if unknown:

@@ -9,6 +9,7 @@ import numpy as np
 from mmengine.logging import MMLogger
 from mmseg.registry import METRICS
 
+from ...checks import check_text
 from ..operating_point import OperatingPoint, check_target, choose_threshold
 from ..pixels.score_histogram import ScoreCounts, ScoreHistogram
 from ..threshold_file import RULE
@@ -50,6 +51,8 @@ class ThresholdMetric(StreamingMetric):
                  collect_device: str = 'cpu',
                  prefix: str | None = None) -> None:
         check_target(fpr, tpr)
+        check_text('path', path, optional=True)
+        check_text('prefix', prefix, optional=True)
         self.target = dict(fpr=fpr) if tpr is None else dict(tpr=tpr)
         self.path = None if path is None else Path(path)
         self.facts = dict(facts or {})

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...checks import check_integer, check_number
 from .float_keys import score_keys
 from .ranking import (
     METRIC_NAMES,
@@ -62,11 +63,9 @@ class Bootstrap:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.replicates < 1 or not 0 < self.level < 1 or self.seed < 0:
-            raise ValueError(
-                '`bootstrap` needs replicates >= 1, 0 < level < 1 and '
-                f'seed >= 0, got {self.replicates}, {self.level} and '
-                f'{self.seed}')
+        check_integer('replicates', self.replicates, low=1, of='bootstrap')
+        check_number('level', self.level, above=0, below=1, of='bootstrap')
+        check_integer('seed', self.seed, low=0, of='bootstrap')
 
 
 def count_image(scores: np.ndarray, labels: np.ndarray) -> ScoreCounts:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...checks import check_choice, check_flags
 from .bootstrap import Bootstrap, ImageCounts, bootstrap_intervals, count_image
 from .ranking import (
     RankingCurves,
@@ -35,9 +36,8 @@ class PixelOptions:
     per_image: bool = False
 
     def __post_init__(self) -> None:
-        if self.protocol not in PROTOCOLS:
-            raise ValueError(f'`protocol` must be one of {PROTOCOLS}, got '
-                             f'{self.protocol!r}')
+        check_choice('protocol', self.protocol, PROTOCOLS)
+        check_flags(per_image=self.per_image)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...checks import check_integer
 from .fast_counter import CellCounter
 from .float_keys import cell_keys, score_keys, sufficient_level
 
@@ -65,9 +66,7 @@ class ScoreHistogram:
     """
 
     def __init__(self, max_distinct: int = MAX_DISTINCT) -> None:
-        if not 0 < max_distinct <= MAX_DISTINCT:
-            raise ValueError('`max_distinct` must lie in '
-                             f'[1, {MAX_DISTINCT}], got {max_distinct}')
+        check_integer('max_distinct', max_distinct, low=1, high=MAX_DISTINCT)
         self.max_distinct = max_distinct
         self._merged = _NO_COUNTS
         self._counter: CellCounter | None = None

@@ -9,6 +9,7 @@ from mmseg.registry import MODELS
 from timm.layers import resample_abs_pos_embed
 from torch import Tensor, nn
 
+from ...checks import check_flags
 from ...exporting import is_exporting
 from ..eomt.vit import (
     Arch,
@@ -76,8 +77,9 @@ class EoMTViT(BaseModule):
                  with_cp: bool = False,
                  init_cfg: dict | list | None = None) -> None:
         super().__init__(init_cfg)
-        self.vit_settings = VitSettings(
-            arch, tuple(img_size), patch_size, num_joint_blocks, pretrained)
+        check_flags(self, frozen=frozen, with_cp=with_cp)
+        self.vit_settings = VitSettings.checked(
+            arch, img_size, patch_size, num_joint_blocks, pretrained)
         self.patch_size = patch_size
         self.frozen = frozen
         self.with_cp = with_cp

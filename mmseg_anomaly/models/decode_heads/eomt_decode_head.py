@@ -10,7 +10,8 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
-from ...labels import split_outliers
+from ...checks import check_flags, check_integer, check_parts
+from ...labels import KNOWN_INDEX, split_outliers
 from ..eomt.joint_blocks import JointBlocks
 from ..eomt.masks import (
     make_mask_head,
@@ -98,11 +99,16 @@ class EoMTDecodeHead(JointBlocks):
                  drop_path_rate: float = 0.,
                  with_cp: bool = False,
                  init_cfg: dict | list | None = None) -> None:
+        check_integer('num_queries', num_queries, low=1, of=self)
         super().__init__(
             arch, img_size, patch_size=patch_size,
             num_joint_blocks=num_joint_blocks, num_queries=num_queries,
             pretrained=pretrained, drop_path_rate=drop_path_rate,
             init_cfg=init_cfg)
+        check_integer('num_classes', num_classes, low=1, high=KNOWN_INDEX,
+                      of=self)
+        check_flags(self, with_cp=with_cp)
+        check_parts('query_losses', query_losses, nn.Module, of=self)
         self.num_classes = num_classes
         self.out_channels = num_classes
         self.with_cp = with_cp

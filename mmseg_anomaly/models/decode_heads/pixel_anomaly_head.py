@@ -12,6 +12,7 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from ...checks import check_flags, check_number
 from ...exporting import is_exporting
 from ...labels import IGNORE_INDEX, split_outliers
 from ..eomt.vit import freeze
@@ -117,9 +118,8 @@ class PixelAnomalyHead(BaseModule):
                  with_cp: bool = False,
                  init_cfg: dict | list | None = None) -> None:
         super().__init__(init_cfg)
-        if pos_weight <= 0:
-            raise ValueError('`pos_weight` must be positive, got '
-                             f'{pos_weight}')
+        check_number('pos_weight', pos_weight, above=0)
+        check_flags(self, use_features=use_features)
         self.semantic_head = MODELS.build(semantic_head)
         freeze(self.semantic_head)
         self.vit_settings = self.semantic_head.vit_settings

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from ...checks import check_flags, check_integer, check_number
 from ...exporting import is_exporting
 
 # Hidden values of this many pixels fit into the cache of a CPU core; a GPU
@@ -95,6 +96,10 @@ class PixelMLP(nn.Module):
                  feature_proj: int | None = None,
                  with_cp: bool = False) -> None:
         super().__init__()
+        check_integer('hidden_dim', hidden_dim)
+        check_number('dropout', dropout, low=0, below=1)
+        check_integer('feature_proj', feature_proj, low=1, optional=True)
+        check_flags(with_cp=with_cp)
         if hidden_dim < 2 or hidden_dim % 2:
             raise ValueError('`hidden_dim` must be even and positive, got '
                              f'{hidden_dim}')

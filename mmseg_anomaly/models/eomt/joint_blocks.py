@@ -5,6 +5,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import nn
 
+from ...checks import check_integer
 from .vit import (
     Arch,
     layer_depth,
@@ -40,8 +41,9 @@ class JointBlocks(BaseModule):
                  drop_path_rate: float = 0.,
                  init_cfg: dict | list | None = None) -> None:
         super().__init__(init_cfg)
-        self.vit_settings = VitSettings(
-            arch, tuple(img_size), patch_size, num_joint_blocks, pretrained)
+        check_integer('num_queries', num_queries, low=0, of=self)
+        self.vit_settings = VitSettings.checked(
+            arch, img_size, patch_size, num_joint_blocks, pretrained)
         self.patch_size = patch_size
         self.num_queries = num_queries
         vit = self.vit_settings.build(drop_path_rate)

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.checkpoint import checkpoint
 
+from ...checks import check_integer, check_number, check_size
 from ...exporting import is_exporting
 
 Arch = str | dict
@@ -51,6 +52,9 @@ def build_vit(arch: Arch,
         ValueError: If ``arch`` is not such a ViT, or ``img_size`` is not a
             multiple of ``patch_size``.
     """
+    check_size('img_size', img_size)
+    check_integer('patch_size', patch_size, low=1)
+    check_number('drop_path_rate', drop_path_rate, low=0, below=1)
     if any(side % patch_size for side in img_size):
         raise ValueError(f'`img_size` must be a multiple of `patch_size`: '
                          f'got {tuple(img_size)} and {patch_size}')
@@ -65,10 +69,21 @@ def build_vit(arch: Arch,
             _check_name(arch)
             vit = timm.create_model(arch, pretrained=False, **options)
         else:
-            kind = Eva if 'rope_type' in arch else VisionTransformer
-            vit = kind(global_pool='', **{**arch, **options})
+            vit = _build_from_sizes({**arch, **options})
     _check_kind(vit, arch)
     return vit
+
+
+def _build_from_sizes(arch: dict) -> Vit:
+    for name in ('embed_dim', 'depth', 'num_heads'):
+        if name in arch:
+            check_integer(name, arch[name], low=1, of='arch')
+    width, heads = arch.get('embed_dim', 768), arch.get('num_heads', 12)
+    if width % heads:
+        raise ValueError('`arch.embed_dim` must be a multiple of '
+                         f'`arch.num_heads`: got {width} and {heads}')
+    kind = Eva if 'rope_type' in arch else VisionTransformer
+    return kind(global_pool='', **arch)
 
 
 class _NoValues(TorchFunctionMode):
@@ -118,6 +133,7 @@ def split_depth(vit: Vit, num_joint_blocks: int) -> int:
         ValueError: If ``num_joint_blocks`` is not between 1 and the depth
             less one.
     """
+    check_integer('num_joint_blocks', num_joint_blocks)
     depth = len(vit.blocks)
     if not 0 < num_joint_blocks < depth:
         raise ValueError(f'`num_joint_blocks` must be between 1 and '

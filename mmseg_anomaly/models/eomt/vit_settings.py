@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 from mmseg.utils import ConfigType, OptConfigType
 from torch import nn
 
+from ...checks import check_integer, check_size, check_text
 from .vit import Arch, Vit, build_vit
 from .vit_layouts import StateDict
 from .vit_weights import load_vit_weights
@@ -43,6 +44,27 @@ class VitSettings:
     patch_size: int = 16
     num_joint_blocks: int = 3
     pretrained: str | bool | None = None
+
+    @classmethod
+    def checked(cls, arch: Arch, img_size: tuple[int, int], patch_size: int,
+                num_joint_blocks: int,
+                pretrained: str | bool | None) -> 'VitSettings':
+        """Return settings of which each is of its type.
+
+        Raises:
+            TypeError: If one is of another type.
+            ValueError: If a size is not positive.
+        """
+        if not isinstance(arch, str | dict):
+            raise TypeError('`arch` must be the name of a timm ViT or a dict '
+                            f'of its sizes, got {arch!r}')
+        check_size('img_size', img_size, layout='(height, width)')
+        check_integer('patch_size', patch_size, low=1)
+        check_integer('num_joint_blocks', num_joint_blocks)
+        if not isinstance(pretrained, bool):
+            check_text('pretrained', pretrained, optional=True)
+        return cls(arch, tuple(img_size), patch_size, num_joint_blocks,
+                   pretrained)
 
     def build(self, drop_path_rate: float = 0.) -> Vit:
         """Build the whole ViT on the meta device.

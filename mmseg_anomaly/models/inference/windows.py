@@ -15,6 +15,8 @@ import torch.nn.functional as F
 from mmseg.utils import OptConfigType
 from torch import Tensor
 
+from ...checks import check_choice, check_integer, check_size
+
 WINDOW_WEIGHTS = ('uniform', 'hann')
 
 
@@ -124,9 +126,7 @@ def window_weight(window_hw: Sequence[int],
     Raises:
         ValueError: If ``kind`` is neither.
     """
-    if kind not in WINDOW_WEIGHTS:
-        raise ValueError('`window_weight` must be one of '
-                         f'{WINDOW_WEIGHTS}, got {kind!r}')
+    check_choice('window_weight', kind, WINDOW_WEIGHTS)
     if kind == 'uniform':
         return torch.ones(tuple(window_hw), device=device)
     rows, columns = (torch.sin(
@@ -242,20 +242,19 @@ class WindowSettings:
     scorer: str | dict | Sequence[str | dict] = 'max_logit'
 
     def __post_init__(self) -> None:
-        if self.mode not in ('slide', 'whole'):
-            raise ValueError("`test_cfg.mode` must be 'slide' or 'whole', "
-                             f'got {self.mode!r}')
+        of = 'test_cfg'
+        check_choice('mode', self.mode, ('slide', 'whole'), of=of)
+        check_size('crop_size', self.crop_size, optional=True, of=of)
+        check_size('stride', self.stride, optional=True, of=of)
+        check_choice('window_weight', self.window_weight, WINDOW_WEIGHTS,
+                     of=of)
+        check_integer('window_batch_size', self.window_batch_size, low=1,
+                      of=of)
         if self.mode == 'slide' and self.crop_size is None:
             raise ValueError("`test_cfg.mode='slide'` needs a `crop_size` "
                              '(rows, columns), got None')
         if self.mode == 'slide' and self.stride is not None:
             check_stride(self.crop_size, self.stride)
-        if self.window_weight not in WINDOW_WEIGHTS:
-            raise ValueError('`test_cfg.window_weight` must be one of '
-                             f'{WINDOW_WEIGHTS}, got {self.window_weight!r}')
-        if self.window_batch_size < 1:
-            raise ValueError('`test_cfg.window_batch_size` must be at least '
-                             f'1, got {self.window_batch_size}')
 
     @classmethod
     def from_cfg(cls, test_cfg: OptConfigType) -> 'WindowSettings':

@@ -1,6 +1,7 @@
 """Checks of the arguments that losses have in common."""
-import math
 from collections.abc import Sequence
+
+from ...checks import check_number, check_order
 
 
 def check_loss_names(argument: str, names: Sequence[str],
@@ -27,36 +28,15 @@ def check_loss_names(argument: str, names: Sequence[str],
             f'is logged and not trained on; got {silent}')
 
 
-def check_temperature(temperature: float, name: str) -> None:
-    """Refuse a temperature that divides by zero or turns a sign.
-
-    Raises:
-        ValueError: If it is not positive and finite.
-    """
-    if not 0 < temperature < math.inf:
-        raise ValueError(f'`temperature` of {name} must be positive, got '
-                         f'{temperature}')
-
-
-def check_loss_weight(loss_weight: float, name: str) -> None:
-    """Refuse a weight that rewards what should cost.
-
-    Raises:
-        ValueError: If it is negative or not finite.
-    """
-    if not 0 <= loss_weight < math.inf:
-        raise ValueError(f'`loss_weight` of {name} must be at least 0, got '
-                         f'{loss_weight}')
-
-
 def check_bounds(inlier_upper: float, outlier_lower: float,
-                 name: str) -> None:
+                 loss: object) -> None:
     """Refuse bounds between which both kinds of pixels would cost.
 
     Raises:
-        ValueError: If they are not in rising order.
+        TypeError: If one is not a number.
+        ValueError: If one is not finite or they are not in rising order.
     """
-    if not inlier_upper < outlier_lower:  # nan is refused, too
-        raise ValueError(
-            f'`inlier_upper` of {name} must be below `outlier_lower`, got '
-            f'{inlier_upper} and {outlier_lower}')
+    check_order('inlier_upper', inlier_upper, 'outlier_lower', outlier_lower,
+                equal=False, of=loss)
+    check_number('inlier_upper', inlier_upper, of=loss)
+    check_number('outlier_lower', outlier_lower, of=loss)

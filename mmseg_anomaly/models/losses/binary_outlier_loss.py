@@ -3,8 +3,8 @@ import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import Tensor
 
+from ...checks import check_number
 from ..scoring.scorers import energy
-from .argument_checks import check_temperature
 from .outlier_loss import OutlierLoss
 
 
@@ -49,7 +49,8 @@ class BinaryOutlierLoss(OutlierLoss):
                  loss_weight: float = 0.1,
                  loss_name: str = 'loss_outlier') -> None:
         super().__init__(loss_weight, loss_name)
-        check_temperature(temperature, 'BinaryOutlierLoss')
+        check_number('threshold', threshold, of=self)
+        check_number('temperature', temperature, above=0, of=self)
         self.threshold = threshold
         self.temperature = temperature
 

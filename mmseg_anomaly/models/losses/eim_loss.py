@@ -9,7 +9,7 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from .argument_checks import check_loss_weight, check_temperature
+from ...checks import check_number, check_text
 
 
 def confidence_penalty(logits: Tensor,
@@ -73,8 +73,9 @@ class EIMLoss(nn.Module):
                  loss_weight: float = 0.1,
                  loss_name: str = 'loss_eim') -> None:
         super().__init__()
-        check_temperature(temperature, 'EIMLoss')
-        check_loss_weight(loss_weight, 'EIMLoss')
+        check_number('temperature', temperature, above=0, of=self)
+        check_number('loss_weight', loss_weight, low=0, of=self)
+        check_text('loss_name', loss_name, of=self)
         self.temperature = temperature
         self.loss_weight = loss_weight
         self.loss_name = loss_name

@@ -2,8 +2,9 @@
 from mmseg.registry import MODELS
 from torch import Tensor
 
+from ...checks import check_number
 from ..scoring.scorers import energy
-from .argument_checks import check_bounds, check_temperature
+from .argument_checks import check_bounds
 from .outlier_loss import OutlierLoss, squared_hinges
 
 
@@ -51,8 +52,8 @@ class EnergyHingeLoss(OutlierLoss):
                  loss_weight: float = 0.1,
                  loss_name: str = 'loss_energy') -> None:
         super().__init__(loss_weight, loss_name)
-        check_bounds(inlier_upper, outlier_lower, 'EnergyHingeLoss')
-        check_temperature(temperature, 'EnergyHingeLoss')
+        check_bounds(inlier_upper, outlier_lower, self)
+        check_number('temperature', temperature, above=0, of=self)
         self.inlier_upper = inlier_upper
         self.outlier_lower = outlier_lower
         self.temperature = temperature

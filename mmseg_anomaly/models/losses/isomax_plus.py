@@ -11,6 +11,7 @@ from mmengine.logging import MMLogger
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from ...checks import check_integer, check_number
 from ..scoring.evidence import CLOSENESS
 
 FARTHEST = 2.0
@@ -68,10 +69,10 @@ class IsoMaxPlusClassifier(nn.Module):
                  entropic_scale: float = 10.0,
                  evidence_scale: float = 1.0) -> None:
         super().__init__()
-        if entropic_scale <= 0 or evidence_scale <= 0:
-            raise ValueError('`entropic_scale` and `evidence_scale` of '
-                             'IsoMaxPlusClassifier must be positive, got '
-                             f'{entropic_scale} and {evidence_scale}')
+        check_integer('in_features', in_features, low=1, of=self)
+        check_integer('out_features', out_features, low=1, of=self)
+        check_number('entropic_scale', entropic_scale, above=0, of=self)
+        check_number('evidence_scale', evidence_scale, above=0, of=self)
         self.entropic_scale = entropic_scale
         self.evidence_scale = evidence_scale
         self.prototypes = nn.Parameter(torch.empty(out_features, in_features))

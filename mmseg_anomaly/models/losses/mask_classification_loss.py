@@ -13,6 +13,7 @@ from mmengine.dist import all_reduce
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from ...checks import check_integer, check_number
 from ..eomt.matching import (
     MaskTargets,
     SemanticTargets,
@@ -97,10 +98,21 @@ class MaskClassificationLoss(nn.Module):
                  no_object_weight: float = 0.1,
                  class_logit_scale: float = 1.0) -> None:
         super().__init__()
+        check_integer('num_classes', num_classes, low=1, of=self)
+        check_integer('num_points', num_points, low=1, of=self)
+        check_integer('num_match_points', num_match_points, low=1,
+                      optional=True, of=self)
+        check_number('oversample_ratio', oversample_ratio, low=1, of=self)
+        check_number('importance_sample_ratio', importance_sample_ratio,
+                     low=0, high=1, of=self)
+        for name, weight in (('mask_weight', mask_weight),
+                             ('dice_weight', dice_weight),
+                             ('class_weight', class_weight),
+                             ('no_object_weight', no_object_weight)):
+            check_number(name, weight, low=0, of=self)
+        check_number('class_logit_scale', class_logit_scale, above=0, of=self)
         if num_match_points is None:
             num_match_points = num_points
-        _check_sampling(num_points, num_match_points, oversample_ratio,
-                        importance_sample_ratio)
         self.num_classes = num_classes
         self.num_points = num_points
         self.num_match_points = num_match_points
@@ -266,17 +278,3 @@ def _sample_shared(mask_logits: Tensor, points: Tensor) -> Tensor:
     # One map an item: PyTorch spreads items, not channels, over CPU cores.
     points = points.expand(len(mask_logits), -1, -1)
     return sample_points(mask_logits.float()[:, None], points)[:, 0]
-
-
-def _check_sampling(num_points: int, num_match_points: int,
-                    oversample_ratio: float,
-                    importance_sample_ratio: float) -> None:
-    if num_points < 1 or num_match_points < 1:
-        raise ValueError('`num_points` and `num_match_points` must be at '
-                         f'least 1, got {num_points} and {num_match_points}')
-    if oversample_ratio < 1:
-        raise ValueError('`oversample_ratio` must be at least 1, got '
-                         f'{oversample_ratio}')
-    if not 0 <= importance_sample_ratio <= 1:
-        raise ValueError('`importance_sample_ratio` must lie in [0, 1], got '
-                         f'{importance_sample_ratio}')

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .argument_checks import check_loss_weight
+from ...checks import check_number, check_text
 
 
 class OutlierLoss(nn.Module, metaclass=ABCMeta):
@@ -30,7 +30,8 @@ class OutlierLoss(nn.Module, metaclass=ABCMeta):
 
     def __init__(self, loss_weight: float, loss_name: str) -> None:
         super().__init__()
-        check_loss_weight(loss_weight, type(self).__name__)
+        check_number('loss_weight', loss_weight, low=0, of=self)
+        check_text('loss_name', loss_name, of=self)
         self.loss_weight = loss_weight
         self.loss_name = loss_name
         self._target_seen = False

@@ -8,7 +8,7 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from .argument_checks import check_temperature
+from ...checks import check_choice, check_number
 from .outlier_loss import OutlierLoss
 
 MEASURES = ('kl', 'entropy')
@@ -58,10 +58,8 @@ class OutlierUniformityLoss(OutlierLoss):
                  loss_weight: float = 0.5,
                  loss_name: str = 'loss_uniformity') -> None:
         super().__init__(loss_weight, loss_name)
-        if measure not in MEASURES:
-            raise ValueError('`measure` of OutlierUniformityLoss must be one '
-                             f'of {MEASURES}, got {measure!r}')
-        check_temperature(temperature, 'OutlierUniformityLoss')
+        check_choice('measure', measure, MEASURES, of=self)
+        check_number('temperature', temperature, above=0, of=self)
         self.measure = measure
         self.temperature = temperature
 

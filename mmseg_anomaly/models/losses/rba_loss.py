@@ -52,7 +52,7 @@ class RbALoss(OutlierLoss):
                  loss_weight: float = 1.0,
                  loss_name: str = 'loss_rba') -> None:
         super().__init__(loss_weight, loss_name)
-        check_bounds(inlier_upper, outlier_lower, 'RbALoss')
+        check_bounds(inlier_upper, outlier_lower, self)
         self.inlier_upper = inlier_upper
         self.outlier_lower = outlier_lower
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from mmseg.registry import TASK_UTILS
 from torch import Tensor
 
-from .scorers import Scorer, ScorerRule
+from .scorers import Scorer, ScorerRule, check_temperature
 
 
 def build_scorers(cfg: str | dict | Sequence[str | dict],
@@ -52,6 +52,8 @@ def _build(cfg: str | dict, is_mask_classifier: bool) -> tuple[str, Scorer]:
     except TypeError as error:
         raise ValueError(f'scorer={name!r}: {error}; it is '
                          f'{name}{inspect.signature(scorer)}') from None
+    if 'temperature' in arguments:
+        check_temperature(arguments['temperature'], label)
     return label, functools.partial(scorer, **arguments)
 
 

@@ -22,6 +22,7 @@ import torch
 from mmseg.registry import TASK_UTILS
 from torch import Tensor
 
+from ...checks import check_number
 from ...finite import all_finite
 from .evidence import CLOSENESS, EAM, PIXEL_HEAD, SEG_LOGITS, VOID
 
@@ -84,10 +85,18 @@ def register_scorer(
     return decorate
 
 
+def check_temperature(temperature: float, scorer: str) -> None:
+    """Refuse a temperature that divides by zero or turns the order.
+
+    Raises:
+        TypeError: If it is not a number.
+        ValueError: If it is not positive and finite.
+    """
+    check_number('temperature', temperature, above=0, of=scorer)
+
+
 def _tempered(evidence: Evidence, temperature: float, scorer: str) -> Tensor:
-    if temperature <= 0:
-        raise ValueError(f'{scorer}: `temperature` must be > 0, got '
-                         f'{temperature}')
+    check_temperature(temperature, scorer)
     scores = evidence[SEG_LOGITS]
     return scores if temperature == 1 else scores / temperature
 

@@ -11,6 +11,7 @@ from mmseg.structures import SegDataSample
 from mmseg.utils import SampleList
 from torch import nn
 
+from ...checks import check_part
 from .slide_inference_with_stitch import SlideInferenceWithStitch
 
 _PREFIX = 'evidence_'
@@ -51,6 +52,7 @@ class AnomalyTTAModel(SegTTAModel):
     def __init__(self,
                  module: dict | nn.Module,
                  data_preprocessor: dict | nn.Module | None = None) -> None:
+        check_part('module', module, nn.Module, of=self)
         super().__init__(module, data_preprocessor)
         if not isinstance(self.module, SlideInferenceWithStitch):
             raise TypeError(

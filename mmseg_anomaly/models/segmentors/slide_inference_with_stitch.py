@@ -19,6 +19,7 @@ from mmseg.utils import (
 )
 from torch import Tensor, nn
 
+from ...checks import check_parts
 from ...exporting import refuse_export
 from ..eomt.vit_settings import check_same_vit, hand_out_vit, reading_once
 from ..inference.undo_test_transforms import undo_test_transforms
@@ -113,6 +114,7 @@ class SlideInferenceWithStitch(ServesMMSegFunctions, EncoderDecoder):
                 'give a binary head num_classes=2, out_channels=2')
         self.settings = WindowSettings.from_cfg(test_cfg)
         self.scorers = build_scorers(self.settings.scorer, has_queries)
+        check_parts('outlier_losses', outlier_losses, nn.Module, of='model')
         self.outlier_losses = nn.ModuleList(
             MODELS.build(cfg) for cfg in outlier_losses)
         check_outlier_losses(self.outlier_losses, self.decode_head)

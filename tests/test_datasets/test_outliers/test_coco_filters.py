@@ -48,17 +48,17 @@ def test_unknown_category__is_named_with_its_argument(open_cow_and_cup):
 
 
 @pytest.mark.parametrize(('filters', 'message'), [
-    (dict(min_area=-5), '`min_area` .* between 0 and inf, got -5'),
+    (dict(min_area=-5), '`min_area` must be at least 0, got -5'),
     (dict(min_area='abc'), "`min_area` must be a number .* got 'abc'"),
     (dict(min_area=None), '`min_area` must be a number .* got None'),
-    (dict(min_area=50, max_area=49), '`max_area` .* 50 and inf, got 49'),
+    (dict(min_area=50, max_area=49), '`max_area` .* at least 50, got 49'),
     (dict(min_solidity=float('nan')), '`min_solidity` .* got nan'),
-    (dict(min_solidity=1.1), '`min_solidity` .* between 0 and 1, got 1.1'),
-    (dict(max_aspect=0.5), '`max_aspect` .* between 1 and inf, got 0.5'),
+    (dict(min_solidity=1.1), r'`min_solidity` .* \[0, 1\], got 1.1'),
+    (dict(max_aspect=0.5), '`max_aspect` .* at least 1, got 0.5'),
     (dict(max_aspect=float('nan')), '`max_aspect` .* got nan'),
 ])
 def test_number_out_of_range__is_refused(open_cow_and_cup, filters, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         open_cow_and_cup(**filters)
 
 

@@ -31,7 +31,7 @@ def test_object__is_cropped_and_of_its_size():
     (dict(num_objects=0), '`num_objects` must be at least 1, got 0'),
     (dict(split='val'), "`split` must be one of .*, got 'val'"),
     (dict(size_px=(8, 50)), r'`size_px` must be .*got \(8, 50\)'),
-    (dict(size_px=(60, 50)), r'got \(60, 50\)'),
+    (dict(size_px=(60, 50)), r'`size_px\[0\]` .* got 60 and 50'),
 ])
 def test_wrong_options__are_refused(options, message):
     with pytest.raises(ValueError, match=message):

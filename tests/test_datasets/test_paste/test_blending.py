@@ -156,8 +156,8 @@ def test_config__builds_and_prints():
     (dict(mode='soft'), "`mode` must be one of .* got 'soft'"),
     (dict(feather_px=0), '`feather_px` must be positive, got 0'),
     (dict(feather_px=float('nan')), '`feather_px` must be positive, got nan'),
-    (dict(color_match=1.5), '`color_match` must be .* got 1.5'),
-    (dict(shadow=-1), '`shadow` must be .* got -1'),
+    (dict(color_match=1.5), '`color_match` must lie .* got 1.5'),
+    (dict(shadow=-1), '`shadow` must lie .* got -1'),
 ])
 def test_wrong_options__are_refused(options, message):
     with pytest.raises(ValueError, match=message):

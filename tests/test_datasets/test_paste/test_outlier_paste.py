@@ -176,12 +176,12 @@ def test_config__builds_with_real_coco_and_pickles(make_coco, scene):
 
 
 @pytest.mark.parametrize(('options', 'message'), [
-    (dict(paste_probability=1.5), 'between 0 and 1, got 1.5'),
-    (dict(min_objects=0), 'got 0 and 3'),
-    (dict(min_objects=4), 'got 4 and 3'),
-    (dict(min_scale=0.0), 'got 0.0 and 0.3'),
-    (dict(min_scale=0.4), 'got 0.4 and 0.3'),
-    (dict(max_scale=1.1), 'got 0.1 and 1.1'),
+    (dict(paste_probability=1.5), r'lie in \[0, 1\], got 1.5'),
+    (dict(min_objects=0), '`min_objects` must be at least 1, got 0'),
+    (dict(min_objects=4), '`min_objects` .* `max_objects`, got 4 and 3'),
+    (dict(min_scale=0.0), r'`min_scale` must lie in \(0, 1\], got 0.0'),
+    (dict(min_scale=0.4), '`min_scale` .* `max_scale`, got 0.4 and 0.3'),
+    (dict(max_scale=1.1), r'`max_scale` must lie in \(0, 1\], got 1.1'),
 ])
 def test_wrong_ranges__are_refused(options, message, objects):
     with pytest.raises(ValueError, match=message):

@@ -165,9 +165,9 @@ def test_single_class__is_taken_as_a_list_of_one():
     (dict(road_classes=[]), 'must name an id'),
     (dict(road_classes=['road']),
      r"`road_classes` must be class ids .* got \['road'\]"),
-    (dict(min_base_cover=1.1), '`min_base_cover` must be .* got 1.1'),
-    (dict(max_road_cover=-0.1), '`max_road_cover` must be .* got -0.1'),
-    (dict(horizon=2.0, perspective=True), '`horizon` must be .* got 2.0'),
+    (dict(min_base_cover=1.1), '`min_base_cover` must lie .* got 1.1'),
+    (dict(max_road_cover=-0.1), '`max_road_cover` must lie .* got -0.1'),
+    (dict(horizon=2.0, perspective=True), '`horizon` must lie .* got 2.0'),
     (dict(horizon=0.4), '`horizon` has no effect'),
     (dict(max_tries=0), '`max_tries` must be at least 1'),
 ])

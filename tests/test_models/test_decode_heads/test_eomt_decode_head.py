@@ -173,6 +173,7 @@ def test_predict__half_precision_keeps_fp32_evidence():
         assert head.predict(feats(), [{}, {}], None).dtype == torch.float32
 
 
+@pytest.mark.usefixtures('queries_may_be_absent')
 def test_joint_blocks__without_queries_are_the_vit():
     head = build(num_queries=0).eval()
     head.set_attn_mask_probs((0, 0))

@@ -131,8 +131,9 @@ def test_load__directions_of_a_linear_class_head(monkeypatch):
 
 @pytest.mark.parametrize('scales', [(0., 1.), (10., -1.)])
 def test_init__scales_must_be_positive(scales):
-    with pytest.raises(ValueError, match='`evidence_scale` .* positive, '
-                                         f'got {scales[0]} and {scales[1]}'):
+    name, scale = (('entropic_scale', scales[0]) if scales[0] <= 0 else
+                   ('evidence_scale', scales[1]))
+    with pytest.raises(ValueError, match=f'`{name}` .* positive, got {scale}'):
         IsoMaxPlusClassifier(2, 2, *scales)
 
 

@@ -94,7 +94,7 @@ def test_energy__temperature_divides_inside_and_multiplies_outside():
 @pytest.mark.parametrize('name', ['softmax_msp', 'entropy', 'energy'])
 def test_scorers__refuse_a_temperature_of_zero(name):
     with pytest.raises(ValueError,
-                       match=f'{name}: `temperature` must be > 0, got 0'):
+                       match=f'`{name}.temperature` must be positive, got'):
         _score(name, [1., 0.], temperature=0)
 
 
