@@ -181,7 +181,7 @@ def test_predict__says_when_a_head_does_not_fill_the_window():
 
 
 @pytest.mark.parametrize('test_cfg, message', [
-    ({'mode': 'slde'}, "`test_cfg.mode` .* 'slide', 'whole'"),
+    ({'mode': 'slde'}, "`test_cfg.mode` .*'slide', 'whole'"),
     ({'mode': 'slide'}, 'needs a `crop_size`'),
     (slide(stride=(33, 1)), '`stride` must lie between 1 and `crop_size`'),
     (slide(window_weight='box'), '`test_cfg.window_weight` must be one of'),
