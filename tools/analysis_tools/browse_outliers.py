@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import matplotlib
 import mmengine
 import numpy as np
@@ -31,6 +30,7 @@ from mmseg_anomaly.datasets.outliers.open_sources import (
 from mmseg_anomaly.datasets.samplers import SeededIndex
 from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
 from mmseg_anomaly.labels import OUTLIER_INDEX
+from mmseg_anomaly.paths import write_picture
 from mmseg_anomaly.visualization.panels import (
     legend,
     legend_entries,
@@ -183,7 +183,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         sheet = make_sheet(shown, dataset.metainfo['classes'],
                            dataset.metainfo.get('palette'), args.columns,
                            args.side)
-        cv2.imwrite(str(args.out / 'sheet.jpg'), sheet[..., ::-1])
+        write_picture(args.out / 'sheet.jpg', sheet[..., ::-1])
     MMLogger.get_instance('browse_outliers').info(
         f'{dict(counts)} in {args.out}')
 

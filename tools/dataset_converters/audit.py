@@ -24,6 +24,8 @@ import mmseg_anomaly  # noqa: F401
 from mmseg_anomaly.checks import integer_option
 from mmseg_anomaly.datasets.benchmarks.anomaly_dataset import AnomalyDataset
 from mmseg_anomaly.datasets.label_files import read_label, stored_ids
+from mmseg_anomaly.datasets.non_empty_dataset import NonEmptyDataset
+from mmseg_anomaly.datasets.pairs import unpaired_files
 from mmseg_anomaly.datasets.sample_audit import (
     SampleAudit,
     audit_sample,
@@ -31,6 +33,7 @@ from mmseg_anomaly.datasets.sample_audit import (
 )
 from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
 from mmseg_anomaly.labels import IGNORE_INDEX, KNOWN_INDEX, split_outliers
+from mmseg_anomaly.paths import printable, write_picture
 
 TILE_WH = (320, 180)
 CAPTION_PX = 20
@@ -72,6 +75,8 @@ def build_dataset(args: argparse.Namespace) -> BaseSegDataset:
     if issubclass(DATASETS.get(dataset_cfg.type), AnomalyDataset):
         dataset_cfg.allow_partial = True
         dataset_cfg.allow_unlabelled = True
+    if issubclass(DATASETS.get(dataset_cfg.type), NonEmptyDataset):
+        dataset_cfg.allow_unpaired = True
     return DATASETS.build(dataset_cfg)
 
 
@@ -94,6 +99,8 @@ def doubts_of_set(dataset: BaseSegDataset,
     anomaly, normal = (sum(x.pixels(kind) for x in audits) for kind in (1, 0))
     if anomaly > normal:
         doubts.append('most pixels are anomalies; the labels may be inverted')
+    if type(dataset).load_data_list is BaseSegDataset.load_data_list:
+        doubts += unpaired_files(dataset, [audit.info for audit in audits])
     return doubts + [text for audit in audits for text in audit.doubts]
 
 
@@ -111,7 +118,8 @@ def void_by_design(dataset: BaseSegDataset) -> tuple[int, ...]:
 
 def shorten(names: Sequence[str], limit: int = 5) -> str:
     more = len(names) - limit
-    return ', '.join(names[:limit]) + (f' and {more} more' if more > 0 else '')
+    return printable(', '.join(names[:limit])) + (
+        f' and {more} more' if more > 0 else '')
 
 
 def overview(dataset: BaseSegDataset,
@@ -220,13 +228,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     doubts = doubts_of_set(dataset, audits)
     lines = [str(overview(dataset, audits)),
              str(histogram(audits, num_classes)),
-             *(f'DOUBT: {text}' for text in doubts),
+             *(f'DOUBT: {printable(text)}' for text in doubts),
              f'{len(doubts)} doubts' if doubts else 'nothing is doubtful']
     args.out.mkdir(parents=True, exist_ok=True)
-    (args.out / 'audit.txt').write_text('\n'.join([*lines, '']))
+    (args.out / 'audit.txt').write_text('\n'.join([*lines, '']), 'utf-8')
     print('', *lines, sep='\n')
-    mmcv.imwrite(contact_sheet(audits, args.max_tiles),
-                 str(args.out / 'contact_sheet.jpg'))
+    write_picture(args.out / 'contact_sheet.jpg',
+                  contact_sheet(audits, args.max_tiles))
     print(f'see {args.out}')
     return int(bool(doubts))
 

@@ -22,11 +22,9 @@ objects by their pixels. Scenes in a config are its ``SPLIT_dataloader``.
 """
 import argparse
 import shutil
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import mmengine
 import numpy as np
 from mmengine.config import Config
@@ -38,6 +36,12 @@ from mmseg.utils import register_all_modules
 import mmseg_anomaly  # noqa: F401
 from mmseg_anomaly.checks import integer_option, number_option
 from mmseg_anomaly.datasets.benchmarks.static_anomaly import MANIFEST_NAME
+from mmseg_anomaly.datasets.benchmarks.static_files import (
+    count_pixels,
+    summarise,
+    write_scene,
+)
+from mmseg_anomaly.datasets.non_empty_dataset import NonEmptyDataset
 from mmseg_anomaly.datasets.outliers import MixedOutliers
 from mmseg_anomaly.datasets.outliers.common_objects import without_objects_of
 from mmseg_anomaly.datasets.outliers.open_sources import (
@@ -45,9 +49,13 @@ from mmseg_anomaly.datasets.outliers.open_sources import (
     find_datasets,
     open_sources,
 )
+from mmseg_anomaly.datasets.pairs import IMAGE_SUFFIXES
 from mmseg_anomaly.datasets.paste import OutlierPaste
 from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
-from mmseg_anomaly.labels import IGNORE_INDEX, OUTLIER_INDEX
+from mmseg_anomaly.labels import IGNORE_INDEX
+from mmseg_anomaly.paths import output_names
+
+ALL_SUFFIXES = (*IMAGE_SUFFIXES, *map(str.upper, IMAGE_SUFFIXES))
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -110,9 +118,14 @@ def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
         '--void-ids', nargs='*', type=integer_option(low=0, high=255),
         default=[], metavar='ID',
         help='ids of the label files that mean void (folders only)')
-    parser.add_argument('--img-suffix', default='.jpg', help='folders only')
+    parser.add_argument(
+        '--img-suffix', help='folders only; default: every usual format')
     parser.add_argument(
         '--seg-map-suffix', default='.png', help='folders only')
+    parser.add_argument(
+        '--allow-unpaired', action='store_true',
+        help='leave out images without label and labels without image '
+        '(folders only)')
 
 
 def add_object_arguments(parser: argparse.ArgumentParser) -> None:
@@ -158,11 +171,12 @@ def build_scenes(args: argparse.Namespace) -> BaseSegDataset:
         found[0].pipeline = []
         return DATASETS.build(found[0])
     images, annotations = args.scenes
-    dataset = BaseSegDataset(
-        img_suffix=args.img_suffix,
+    dataset = NonEmptyDataset(
+        img_suffix=args.img_suffix or ALL_SUFFIXES,
         seg_map_suffix=args.seg_map_suffix,
         metainfo=dict(classes=args.classes),
         data_prefix=dict(img_path=images, seg_map_path=annotations),
+        allow_unpaired=args.allow_unpaired,
         lazy_init=True)
     dataset.label_map = dict.fromkeys(args.void_ids, IGNORE_INDEX)
     dataset.full_init()
@@ -194,22 +208,19 @@ def build_paste(args: argparse.Namespace, source: object) -> OutlierPaste:
         blending=blending)
 
 
-def write_scene(name: Path, img: np.ndarray, seg_label: np.ndarray,
-                out: Path) -> dict[str, str]:
-    """Write one scene losslessly; return where, relative to ``out``."""
-    paths = dict(
-        image=Path('images', name).with_suffix('.png'),
-        annotation=Path('annotations', name).with_suffix('.png'))
-    for key, array in (('image', img), ('annotation', seg_label)):
-        path = out / paths[key]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not cv2.imwrite(str(path), array):
-            raise OSError(f'could not write {path}; check the disk')
-    return {key: path.as_posix() for key, path in paths.items()}
+def scene_names(scenes: BaseSegDataset) -> dict[str, str]:
+    """Return path -> name of each scene: its path below their folder."""
+    folder = scenes.data_prefix['img_path']
+    paths = [scenes.get_data_info(index)['img_path']
+             for index in range(len(scenes))]
+    return output_names(paths, {
+        path: Path(path).relative_to(folder).with_suffix('').as_posix()
+        for path in paths})
 
 
-def paste_scene(index: int, scenes: BaseSegDataset, load: Compose,
-                paste: OutlierPaste, seed: int, out: Path) -> dict:
+def paste_scene(index: int, scenes: BaseSegDataset, names: dict[str, str],
+                load: Compose, paste: OutlierPaste, seed: int,
+                out: Path) -> dict:
     """Paste onto one scene and write it; return its manifest entry.
 
     A scene's objects depend on the seed and its number alone.
@@ -218,39 +229,14 @@ def paste_scene(index: int, scenes: BaseSegDataset, load: Compose,
     img, seg_label, outliers, num_skipped = paste.paste(
         results['img'], results['gt_seg_map'],
         np.random.default_rng((seed, index)))
-    name = Path(results['img_path']).relative_to(
-        scenes.data_prefix['img_path'])
+    path = results['img_path']
     return dict(
-        **write_scene(name, img, seg_label, out),
-        scene=name.as_posix(),
+        **write_scene(names[path], img, seg_label, out),
+        scene=Path(path).relative_to(
+            scenes.data_prefix['img_path']).as_posix(),
         num_pixels=count_pixels(seg_label),
         outliers=outliers,
         num_skipped=num_skipped)
-
-
-def count_pixels(seg_label: np.ndarray) -> dict[str, int]:
-    is_outlier = seg_label == OUTLIER_INDEX
-    is_void = seg_label == IGNORE_INDEX
-    return dict(
-        outlier=int(is_outlier.sum()),
-        void=int(is_void.sum()),
-        known=int((~is_outlier & ~is_void).sum()))
-
-
-def summarise(entries: list[dict]) -> dict:
-    categories = Counter(
-        outlier['category'] for entry in entries
-        for outlier in entry['outliers'])
-    return dict(
-        images=len(entries),
-        objects=sum(categories.values()),
-        images_without_object=sum(not entry['outliers'] for entry in entries),
-        skipped_objects=sum(entry['num_skipped'] for entry in entries),
-        pixels={
-            key: sum(entry['num_pixels'][key] for entry in entries)
-            for key in ('outlier', 'void', 'known')
-        },
-        categories=dict(sorted(categories.items())))
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -272,8 +258,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     paste = build_paste(args, source)
     partial = args.out.with_name(f'{args.out.name}.partial')
     shutil.rmtree(partial, ignore_errors=True)  # of a run that was stopped
+    names = scene_names(scenes)
     entries = [
-        paste_scene(index, scenes, load, paste, args.seed, partial)
+        paste_scene(index, scenes, names, load, paste, args.seed, partial)
         for index in mmengine.track_iter_progress(range(len(scenes)))
     ]
     counts = summarise(entries)

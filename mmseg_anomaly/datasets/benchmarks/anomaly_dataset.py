@@ -16,7 +16,14 @@ from mmseg_anomaly.labels import (
 )
 
 from ..image_check import check_image, without_broken
-from .file_layouts import Frame, Layout, Split, list_frames
+from ..pairs import name_some
+from .file_layouts import (
+    Frame,
+    Layout,
+    Split,
+    list_frames,
+    unpaired_files,
+)
 
 _BASE_ARGUMENTS = {'indices', 'test_mode', 'lazy_init', 'serialize_data'}
 
@@ -51,7 +58,8 @@ class AnomalyDataset(BaseSegDataset):
         layout: A key of ``LAYOUTS``; by default found by looking.
         with_labels: False for splits whose labels are hidden, to write heat
             maps for them.
-        allow_partial: Warn instead of raising if images are missing.
+        allow_partial: Warn instead of raising if images are missing, or
+            labels have no image.
         allow_unlabelled: Keep images whose label file is missing, to list
             them; loading such a label still raises.
         skip_broken: Look at all files at the start and leave out those that
@@ -128,7 +136,9 @@ class AnomalyDataset(BaseSegDataset):
     def load_data_list(self) -> list[dict]:
         """Return the images of the split, in the order of their names."""
         self.layout_name, frames = self._find_frames()
-        reasons = [self._check_length(frames)]
+        reasons = [self._check_pairs(frames)]
+        frames = [frame for frame in frames if frame.image.is_file()]
+        reasons.append(self._check_length(frames))
         if self.with_labels and not self.allow_unlabelled:
             _check_labels_exist(frames)
         data_list = [self.frame_info(frame) for frame in frames]
@@ -176,6 +186,12 @@ class AnomalyDataset(BaseSegDataset):
         """Return the frames of the split that a layout finds."""
         return list_frames(Path(self.data_root), layout, self.split)
 
+    def unpaired_files(self, frames: list[Frame]) -> list[str]:
+        """Return what is wrong with each file that is no half of a pair."""
+        return unpaired_files(
+            Path(self.data_root), self.LAYOUTS[self.layout_name], self.split,
+            frames, with_labels=self.with_labels)
+
     def layout_hint(self) -> str:
         """Return what else a user should know when no layout fits."""
         return 'check `data_root`'
@@ -217,12 +233,19 @@ class AnomalyDataset(BaseSegDataset):
             f'{self.split_name!r} in {self.data_root}, looked for '
             f'{looked_for}; {self.layout_hint()}')
 
+    def _check_pairs(self, frames: list[Frame]) -> str:
+        problems = self.unpaired_files(frames)
+        return self._allowed(f'{len(problems)} files are no pairs: '
+                             f'{name_some(problems)}') if problems else ''
+
     def _check_length(self, frames: list[Frame]) -> str:
         expected = self.split.length
         if expected is None or len(frames) == expected:
             return ''
-        difference = (f'split {self.split_name!r} has {expected} '
-                      f'images, found {len(frames)}')
+        return self._allowed(f'split {self.split_name!r} has {expected} '
+                             f'images, found {len(frames)}')
+
+    def _allowed(self, difference: str) -> str:
         if not self.allow_partial:
             raise ValueError(
                 f'{type(self).__name__} in {self.data_root}: {difference}; '

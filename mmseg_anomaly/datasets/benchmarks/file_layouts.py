@@ -2,7 +2,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.webp')
+from ..pairs import IMAGE_SUFFIXES, why_no_file
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,11 @@ class Split:
     hidden_labels: bool = False
     heatmap_folder: str | None = None
     images_without_anomaly: int | None = None
+
+    def has_name(self, frame: str) -> bool:
+        """Return whether a frame of this name may belong to the split."""
+        return frame.startswith(self.name_prefix) and (
+            not frame.startswith(self.excluded_prefixes))
 
 
 @dataclass(frozen=True)
@@ -146,18 +151,56 @@ def list_frames(root: Path, layout: Layout, split: Split) -> list[Frame]:
     Returns:
         Frames in the order of their names.
     """
-    image_folder, label_folder = layout.folders(split)
-    images = list_files(
-        root / image_folder,
-        tuple(layout.image_suffix + x for x in IMAGE_SUFFIXES),
-        layout.has_scenes)
+    label_folder = layout.folders(split)[1]
     frames = [
         Frame(key, image, root / label_folder / (key + layout.label_suffix))
-        for key, image in images.items()
+        for key, image in _list_images(root, layout, split).items()
     ]
     if not layout.has_official_names:
         return frames
     return select_frames(frames, split)
+
+
+def _list_images(root: Path, layout: Layout,
+                 split: Split) -> dict[str, Path]:
+    return list_files(
+        root / layout.folders(split)[0],
+        tuple(layout.image_suffix + x for x in IMAGE_SUFFIXES),
+        layout.has_scenes)
+
+
+def unpaired_files(root: Path, layout: Layout, split: Split,
+                   frames: list[Frame], *,
+                   with_labels: bool = True) -> list[str]:
+    """Find images that are no files, and labels of the split without image.
+
+    Args:
+        root: The folder of the dataset.
+        layout: How files are arranged.
+        split: Whose labels count.
+        frames: What :func:`list_frames` returned.
+        with_labels: Whether to look at labels; hidden ones never count.
+
+    Returns:
+        For each such file what is wrong with it.
+    """
+    problems = [why for frame in frames if (why := why_no_file(frame.image))]
+    if split.hidden_labels or not with_labels:
+        return problems
+    folder = root / layout.folders(split)[1]
+    scene = '*/' if layout.has_scenes else ''
+    images = _list_images(root, layout, split)
+    labels = [
+        Frame(key, path, path)
+        for path in sorted(folder.glob(f'{scene}*{layout.label_suffix}'))
+        if (key := path.relative_to(folder).as_posix()[
+            :-len(layout.label_suffix)]) not in images
+        and not path.name.startswith('.')
+    ]
+    if layout.has_official_names:
+        labels = [frame for frame in labels if split.has_name(frame.name)]
+    return problems + [f'{frame.label} is a label without an image'
+                       for frame in labels]
 
 
 def select_frames(frames: list[Frame], split: Split) -> list[Frame]:
@@ -170,7 +213,4 @@ def select_frames(frames: list[Frame], split: Split) -> list[Frame]:
     if len(frames) == split.num_listed:
         frames = [frame for position, frame in enumerate(frames)
                   if position not in split.excluded_positions]
-    return [
-        frame for frame in frames if frame.name.startswith(split.name_prefix)
-        and not frame.name.startswith(split.excluded_prefixes)
-    ]
+    return [frame for frame in frames if split.has_name(frame.name)]

@@ -86,6 +86,11 @@ class FishyscapesLostAndFoundDataset(AnomalyDataset):
         return [Frame(frame_id, self._image_of(frame_id), label)
                 for frame_id, label in sorted(frame_ids.items())]
 
+    def unpaired_files(self, frames: list[Frame]) -> list[str]:
+        """Return what is no half of a pair; labels alone name the frames."""
+        return ([] if self.layout_name in _LABELS_ONLY else
+                super().unpaired_files(frames))
+
     def frame_info(self, frame: Frame) -> dict[str, Any]:
         """Return what the pipeline starts from."""
         info = super().frame_info(frame)

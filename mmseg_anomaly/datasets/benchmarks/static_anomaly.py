@@ -1,8 +1,10 @@
 """Validation sets made by ``make_static_benchmark.py``."""
+import logging
 import posixpath
 from pathlib import Path
 from typing import Any
 
+from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
@@ -12,6 +14,7 @@ from mmseg_anomaly.paths import inside
 from mmseg_anomaly.text_files import check_keys, read_json
 
 from ..image_check import check_image, without_broken
+from ..pairs import name_some, why_no_file
 
 MANIFEST_NAME = 'manifest.json'
 _REMEDY = 'copy it again or make the set again'
@@ -39,8 +42,10 @@ class StaticAnomalyDataset(BaseSegDataset):
         skip_broken: Look at all files at the start and leave out those that
             are broken, with a warning; the metainfo's ``partial`` names
             them. By default the first broken image stops the run.
-        allow_outside: Whether the manifest may name files outside of the
-            folder.
+        allow_partial: Leave out pairs of which a file is missing, with a
+            warning; ``partial`` names them, too.
+        allow_outside: Accept a manifest that names files outside of
+            ``data_root``.
         metainfo: Classes, if given, must be those of the manifest.
         reduce_zero_label: Must stay False.
         kwargs: Other arguments of ``BaseSegDataset``.
@@ -48,14 +53,15 @@ class StaticAnomalyDataset(BaseSegDataset):
     Raises:
         FileNotFoundError: If the manifest or a file it lists is missing.
         ValueError: If ``reduce_zero_label`` is set, classes differ, the
-            manifest is damaged, lists no image, one twice or one outside,
-            or all of them are broken.
+            manifest is damaged, lists no image or one twice, or all of them
+            are broken.
     """
 
     def __init__(self,
                  data_root: str,
                  *,
                  skip_broken: bool = False,
+                 allow_partial: bool = False,
                  allow_outside: bool = False,
                  metainfo: dict[str, Any] | None = None,
                  reduce_zero_label: bool = False,
@@ -76,6 +82,7 @@ class StaticAnomalyDataset(BaseSegDataset):
             (item['image'], item['annotation']) for item in manifest['images']
         ]
         self._skip_broken = skip_broken
+        self._allow_partial = allow_partial
         self._allow_outside = allow_outside
         super().__init__(
             data_root=data_root, metainfo=metainfo,
@@ -83,29 +90,43 @@ class StaticAnomalyDataset(BaseSegDataset):
 
     def load_data_list(self) -> list[dict]:
         """Return the images of the manifest, in its order."""
-        data_list = []
-        for image_name, annotation_name in self._names:
-            paths = [inside(self.data_root, name,
-                            Path(self.data_root, MANIFEST_NAME),
-                            allow=self._allow_outside)
-                     for name in (image_name, annotation_name)]
-            for path in paths:
-                if not path.is_file():
-                    raise FileNotFoundError(
-                        f'{MANIFEST_NAME} lists {path}, which is missing; '
-                        'copy the whole folder or make the set again')
+        manifest = Path(self.data_root, MANIFEST_NAME)
+        data_list, missing = [], []
+        for names in self._names:
+            image, label = (
+                inside(self.data_root, name, manifest,
+                       allow=self._allow_outside) for name in names)
+            problem = why_no_file(image) or why_no_file(label)
+            if problem:
+                missing.append(problem)
+                continue
             data_list.append(
                 dict(
-                    img_path=str(paths[0]),
-                    seg_map_path=str(paths[1]),
+                    img_path=str(image),
+                    seg_map_path=str(label),
                     label_map=None,
                     reduce_zero_label=False,
                     seg_fields=[]))
+        reasons = [self._check_missing(missing, len(data_list))]
         if self._skip_broken:
-            data_list, partial = without_broken(data_list)
-            if partial:
-                self._metainfo['partial'] = partial
+            data_list, reason = without_broken(data_list)
+            reasons.append(reason)
+        if partial := '; '.join(filter(None, reasons)):
+            self._metainfo['partial'] = partial
         return data_list
+
+    def _check_missing(self, missing: list[str], num_found: int) -> str:
+        if not missing:
+            return ''
+        text = (f'{len(missing)} of {len(self._names)} pairs of '
+                f'{MANIFEST_NAME} lack a file: {name_some(missing)}')
+        if not self._allow_partial or not num_found:
+            raise FileNotFoundError(
+                f'{text}; copy the whole folder, make the set again, or set '
+                '`allow_partial=True` for numbers of a part')
+        print_log(f'{type(self).__name__} is PARTIAL: {text}',
+                  logger='current', level=logging.WARNING)
+        return text
 
     def prepare_data(self, idx: int) -> dict:
         """Run the pipeline on an image that is not broken.

@@ -108,6 +108,23 @@ def test_one_frame_in_two_formats__is_refused(write_course, build, tmp_path):
         build(NAME)
 
 
+@pytest.mark.parametrize(('place', 'message'), [
+    ('images/4.png', 'images/4.png is a (folder|link to nowhere)'),
+    ('labels_masks/x.png', 'labels_masks/x.png is a label without an image')])
+@pytest.mark.parametrize('link', [False, True])
+def test_half_a_pair__is_named(write_course, build, tmp_path, place, message,
+                               link):
+    write_course(10)
+    path = tmp_path / place
+    path.unlink(missing_ok=True)
+    path.symlink_to('nowhere') if link else path.mkdir()
+    with pytest.raises(ValueError, match=f'1 files are no pairs: .*{message}'):
+        build(NAME)
+    partial = build(NAME, allow_partial=True)
+    assert place in partial.metainfo['partial']
+    assert len(partial) == (9 if 'images' in place else 10)
+
+
 def test_hidden_files__are_no_images(write_course, build, tmp_path):
     write_course(10)
     (tmp_path / 'images' / '._4.png').write_bytes(b'left by another system')

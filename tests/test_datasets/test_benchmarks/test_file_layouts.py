@@ -10,6 +10,7 @@ from mmseg_anomaly.datasets.benchmarks.file_layouts import (
     list_files,
     list_frames,
     select_frames,
+    unpaired_files,
 )
 
 
@@ -74,3 +75,23 @@ def test_describe__shows_both_patterns():
                     image_suffix='_left', has_scenes=True)
     assert layout.describe(Split(1, folders=(('part', 'val'), ))) == (
         'val/images/*/*_left.{png,jpg,jpeg,webp} with val/labels/*/*_ids.png')
+
+
+def test_unpaired_files__of_the_split_alone(tmp_path):
+    layout = Layout('images', 'labels', '_ids.png', has_scenes=True)
+    split = Split(None, name_prefix='val_')
+    for name in ('images/s/val_1.png', 'labels/s/val_1_ids.png',
+                 'labels/s/val_2_ids.png', 'labels/s/train_ids.png',
+                 'labels/s/val_3_color.png', 'images/s/val_4.png/x'):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / 'images/s/val_5.jpg').symlink_to('nowhere')
+    listed = list_frames(tmp_path, layout, split)
+    folder = f'{tmp_path}/images/s'
+    broken = [f'{folder}/val_4.png is a folder',
+              f'{folder}/val_5.jpg is a link to nowhere']
+    assert unpaired_files(tmp_path, layout, split, listed) == [
+        *broken, f'{tmp_path}/labels/s/val_2_ids.png is a label without an '
+        'image']
+    assert unpaired_files(tmp_path, layout, split, listed,
+                          with_labels=False) == broken

@@ -81,6 +81,28 @@ def test_missing_file__is_named(folder, name):
         StaticAnomalyDataset(str(folder))
 
 
+@pytest.mark.parametrize('name', ['images/b.png', 'annotations/b.png'])
+def test_missing_file__is_left_out_on_request(folder, name):
+    (folder / name).unlink()
+    (folder / name).symlink_to('nowhere')
+    dataset = StaticAnomalyDataset(str(folder), allow_partial=True)
+    assert [info['img_path'][-5:] for info in dataset] == ['a.png']
+    assert f'{name} is a link to nowhere' in dataset.metainfo['partial']
+
+
+@pytest.mark.parametrize('key', ['image', 'annotation'])
+@pytest.mark.parametrize('name', ['../x.png', '/etc/x.png'])
+def test_manifest__names_nothing_outside(folder, key, name):
+    manifest = json.loads((folder / 'manifest.json').read_text())
+    manifest['images'][1][key] = name
+    (folder / 'manifest.json').write_text(json.dumps(manifest))
+    with pytest.raises(ValueError, match=f'manifest.json names {name!r}, '
+                       'which is not inside .*`allow_outside=True`'):
+        StaticAnomalyDataset(str(folder))
+    with pytest.raises(FileNotFoundError, match='x.png is missing'):
+        StaticAnomalyDataset(str(folder), allow_outside=True)
+
+
 def test_manifest_without_images__is_refused(folder):
     manifest = json.loads((folder / 'manifest.json').read_text())
     (folder / 'manifest.json').write_text(json.dumps({**manifest,
