@@ -53,8 +53,8 @@ class StaticAnomalyDataset(BaseSegDataset):
     Raises:
         FileNotFoundError: If the manifest or a file it lists is missing.
         ValueError: If ``reduce_zero_label`` is set, classes differ, the
-            manifest is damaged, lists no image or one twice, or all of them
-            are broken.
+            manifest is damaged, lists no image, one twice or one outside,
+            or all of them are broken.
     """
 
     def __init__(self,
