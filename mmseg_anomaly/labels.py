@@ -27,6 +27,9 @@ OUTLIER_INDEX = 254
 IGNORE_INDEX = 255
 RESERVED_INDICES = (KNOWN_INDEX, OUTLIER_INDEX, IGNORE_INDEX)
 
+OUTSIDE_SCORE = float(np.finfo(np.float32).min)
+"""Score of a pixel outside the region of interest, below all others."""
+
 LabelMap = TypeVar('LabelMap', Tensor, np.ndarray)
 
 

@@ -13,6 +13,8 @@ from mmengine.runner import Runner
 from torch import nn
 
 from .._quiet import spare_terminal
+from ..class_names import meta_of_config
+from ..models.segmentors.mmseg_functions import ServesMMSegFunctions
 
 # Where each launcher says who a process is.
 LAUNCHER_VARIABLES = {
@@ -90,6 +92,15 @@ class AnomalyRunner(Runner):
         logger = super().build_logger(*args, **kwargs)
         spare_terminal(logger)
         return logger
+
+    def build_model(self, model: nn.Module | dict) -> nn.Module:
+        """Build the model and name its classes by the config's datasets."""
+        model = super().build_model(model)
+        for part in model.modules():
+            if isinstance(part, ServesMMSegFunctions):
+                meta = meta_of_config(self.cfg, part.num_classes)
+                part.dataset_meta = meta or part.dataset_meta
+        return model
 
     def wrap_model(self, model_wrapper_cfg: dict | None,
                    model: nn.Module) -> nn.Module:

@@ -11,6 +11,8 @@ from types import ModuleType
 
 import numpy as np
 
+from ..labels import OUTSIDE_SCORE
+
 KEY = 'value'
 FLOAT16_PREFIX = 'float16'
 WORTH_A_WARNING = 0.1
@@ -37,6 +39,8 @@ def heatmap_path(folder: str | Path, method: str, dataset: str,
 def write_heatmap(path: Path, anomaly_map: np.ndarray) -> np.ndarray:
     """Write a map as float16, gzip compressed.
 
+    Outside a region of interest it holds the lowest finite float16.
+
     Args:
         path: The file; its folder is made.
         anomaly_map: (H, W) float32, larger = more anomalous.
@@ -52,6 +56,8 @@ def write_heatmap(path: Path, anomaly_map: np.ndarray) -> np.ndarray:
     if np.isnan(anomaly_map).any():
         raise ValueError(f'{path} cannot be written: its anomaly map holds '
                          'NaN; test weights that are finite')
+    outside = anomaly_map == np.float32(OUTSIDE_SCORE)
+    anomaly_map = np.where(outside, np.finfo(np.float16).min, anomaly_map)
     with np.errstate(over='ignore'):
         rounded = anomaly_map.astype(np.float16)
     if (np.isinf(rounded) & np.isfinite(anomaly_map)).any():

@@ -72,6 +72,17 @@ def as_evidence_head(head: nn.Module) -> EvidenceHead:
     return PlainLogitsHead(head)
 
 
+def check_evidence_size(head: nn.Module, evidence: Mapping[str, Tensor],
+                        size_hw: Sequence[int]) -> None:
+    """Raise a ``ValueError`` if evidence has not the size of the input."""
+    for name, values in evidence.items():
+        if tuple(values.shape[-2:]) != tuple(size_hw):
+            raise ValueError(
+                f'{type(head).__name__} must enlarge its evidence to the '
+                f'window: expected {name!r} of size {tuple(size_hw)}, got '
+                f'{tuple(values.shape[-2:])}')
+
+
 @runtime_checkable
 class OutlierAwareHead(Protocol):
     """A head that computes its own loss and serves outlier losses, too."""

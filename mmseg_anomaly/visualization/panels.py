@@ -8,7 +8,12 @@ import cv2
 import numpy as np
 
 from ..class_names import Color
-from ..labels import IGNORE_INDEX, KNOWN_INDEX, OUTLIER_INDEX
+from ..labels import (
+    IGNORE_INDEX,
+    KNOWN_INDEX,
+    OUTLIER_INDEX,
+    OUTSIDE_SCORE,
+)
 
 ANOMALY_COLOR: Color = (255, 0, 0)
 VOID_COLOR: Color = (70, 70, 70)
@@ -105,8 +110,12 @@ def outline(picture: np.ndarray, mask: np.ndarray,
 
 def robust_range(anomaly_map: np.ndarray,
                  percentiles: tuple[float, float]) -> tuple[float, float]:
-    """Return two percentiles of the finite scores, NaN if there is none."""
-    finite = anomaly_map[np.isfinite(anomaly_map)]
+    """Return two percentiles of the finite scores, NaN if there is none.
+
+    Pixels outside a region of interest do not count.
+    """
+    finite = anomaly_map[np.isfinite(anomaly_map)
+                         & (anomaly_map != np.float32(OUTSIDE_SCORE))]
     if not finite.size:
         return float('nan'), float('nan')
     low, high = np.percentile(finite, percentiles)

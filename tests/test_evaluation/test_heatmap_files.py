@@ -12,6 +12,7 @@ from mmseg_anomaly.evaluation.heatmap_files import (
     rounding_warnings,
     write_heatmap,
 )
+from mmseg_anomaly.labels import OUTSIDE_SCORE
 
 h5py = pytest.importorskip('h5py')
 
@@ -20,6 +21,14 @@ def test_heatmap_path__is_the_official_one():
     path = heatmap_path('out', 'eomt_rba', 'ObstacleTrack-all', 'curve_1.2')
     assert path.as_posix() == (
         'out/anomaly_p/eomt_rba/ObstacleTrack-all/curve_1.2.hdf5')
+
+
+def test_write_heatmap__lowest_outside_a_region_of_interest(tmp_path):
+    scores = np.array([[OUTSIDE_SCORE, -5.]], np.float32)
+    rounded = write_heatmap(tmp_path / 'a.hdf5', scores)
+    assert rounded.tolist() == [[-65504., -5.]]
+    with pytest.raises(ValueError, match='cannot hold scores from -70000'):
+        write_heatmap(tmp_path / 'a.hdf5', np.array([[-7e4]], np.float32))
 
 
 def test_write_heatmap__a_file_that_others_read(tmp_path):

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from mmseg_anomaly.class_names import class_colors
+from mmseg_anomaly.labels import OUTSIDE_SCORE
 from mmseg_anomaly.visualization import panels
 
 GREEN = (0, 200, 0)
@@ -53,6 +54,13 @@ def test_robust_range__ignores_outliers_and_nan():
     scores = np.array([np.nan, np.inf, *range(101)])
     assert panels.robust_range(scores, (1, 99)) == (1, 99)
     assert np.isnan(panels.robust_range(np.array([np.nan]), (1, 99))).all()
+
+
+def test_robust_range__of_a_region_of_interest():
+    scores = np.array([OUTSIDE_SCORE] * 99 + [2, 4], np.float32)
+    assert panels.robust_range(scores, (0, 100)) == (2, 4)
+    heat = panels.heat_map(scores[None], 2, 4)[0]
+    assert (heat[0] == heat[-2]).all()
 
 
 def test_heat_map__is_brighter_where_scores_are_larger():

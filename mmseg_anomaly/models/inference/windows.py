@@ -240,6 +240,7 @@ class WindowSettings:
     window_weight: str = 'uniform'
     window_batch_size: int = 4
     scorer: str | dict | Sequence[str | dict] = 'max_logit'
+    roi: str | int | None = None
 
     def __post_init__(self) -> None:
         of = 'test_cfg'
@@ -265,6 +266,13 @@ class WindowSettings:
             raise ValueError(f'`test_cfg` has unknown keys {unknown}; '
                              f'it takes {sorted(cls.__dataclass_fields__)}')
         return cls(**cfg)
+
+    def layout(self, size_hw: Sequence[int]) -> tuple[
+            Sequence[int], Sequence[int] | None]:
+        """Return size and stride of the windows over inputs of a size."""
+        if self.mode == 'whole':
+            return tuple(size_hw), None
+        return self.crop_size, self.stride
 
     @property
     def protocol(self) -> str:

@@ -20,11 +20,13 @@ from mmseg.utils import (
 from torch import Tensor, nn
 
 from ...checks import check_parts
+from ...class_names import ClassMeta, names_classes
 from ...exporting import refuse_export
 from ..eomt.vit_settings import check_same_vit, hand_out_vit, reading_once
+from ..inference.region_of_interest import RegionOfInterest
 from ..inference.undo_test_transforms import undo_test_transforms
 from ..inference.windows import WindowSettings, stitch_windows
-from ..interfaces import as_evidence_head
+from ..interfaces import as_evidence_head, check_evidence_size
 from ..scoring.scorer_configs import build_scorers
 from ..scoring.scorers import score_evidence
 from .mmseg_functions import ServesMMSegFunctions
@@ -60,9 +62,8 @@ class SlideInferenceWithStitch(ServesMMSegFunctions, EncoderDecoder):
             type='SlideInferenceWithStitch',
             backbone=..., decode_head=..., data_preprocessor=...,
             test_cfg=dict(
-                mode='slide', crop_size=(512, 1024), stride=None,
-                window_weight='hann', window_batch_size=4,
-                scorer=['max_logit', 'entropy']))
+                mode='slide', crop_size=(512, 1024), window_weight='hann',
+                scorer=['max_logit', 'entropy'], roi='road'))
 
     Args:
         backbone, decode_head, neck, auxiliary_head, train_cfg,
@@ -71,8 +72,10 @@ class SlideInferenceWithStitch(ServesMMSegFunctions, EncoderDecoder):
             (rows, columns), ``stride`` (rows, columns; None spaces the
             fewest windows evenly), ``window_weight`` ('uniform' or 'hann'),
             ``window_batch_size`` (windows in one forward pass, default 4),
-            ``scorer`` (see :func:`build_scorers`, default 'max_logit'). Mode
-            'whole' is one window of the size of the input.
+            ``scorer`` (see :func:`build_scorers`, default 'max_logit'),
+            ``roi`` (name or index of a class; scores outside the convex hull
+            of its predicted pixels become the lowest finite float32).
+            Mode 'whole' is one window of the size of the input.
         outlier_losses: MODELS configs; each ``loss_name`` must differ.
         vit: ``arch``, ``img_size``, ``patch_size``, ``num_joint_blocks`` and
             ``pretrained`` of an EoMT, as far as they are not the defaults:
@@ -115,11 +118,19 @@ class SlideInferenceWithStitch(ServesMMSegFunctions, EncoderDecoder):
         self.settings = WindowSettings.from_cfg(test_cfg)
         self.scorers = build_scorers(self.settings.scorer, has_queries)
         check_parts('outlier_losses', outlier_losses, nn.Module, of='model')
+        self.roi = RegionOfInterest(self.settings.roi, self.num_classes)
         self.outlier_losses = nn.ModuleList(
             MODELS.build(cfg) for cfg in outlier_losses)
         check_outlier_losses(self.outlier_losses, self.decode_head)
         # set by AnomalyTTAModel, which scores after merging
         self.keep_evidence = False
+
+    @ServesMMSegFunctions.dataset_meta.setter
+    def dataset_meta(self, meta: ClassMeta | None) -> None:
+        """Name the classes, of which ``test_cfg.roi`` must be one."""
+        self._dataset_meta = meta
+        if names_classes(meta):
+            self.roi.index_in(meta['classes'])
 
     def init_weights(self) -> None:
         """Initialise all parts; a pretrained ViT is read for both halves."""
@@ -169,11 +180,7 @@ class SlideInferenceWithStitch(ServesMMSegFunctions, EncoderDecoder):
             'stitching windows',
             "export the network by `model(inputs, mode='tensor')`, and cut "
             'and stitch windows outside')
-        settings = self.settings
-        if settings.mode == 'whole':
-            window_hw, stride_hw = tuple(inputs.shape[-2:]), None
-        else:
-            window_hw, stride_hw = settings.crop_size, settings.stride
+        window_hw, stride_hw = self.settings.layout(inputs.shape[-2:])
 
         def forward(windows: Tensor, images: list[int]) -> dict[str, Tensor]:
             metas = [batch_img_metas[i] for i in images]
@@ -181,25 +188,20 @@ class SlideInferenceWithStitch(ServesMMSegFunctions, EncoderDecoder):
 
         return stitch_windows(
             inputs, forward, window_hw, stride_hw=stride_hw,
-            weight_kind=settings.window_weight,
-            batch_size=settings.window_batch_size)
+            weight_kind=self.settings.window_weight,
+            batch_size=self.settings.window_batch_size)
 
     def _window_evidence(self, windows: Tensor,
                          metas: Sequence[dict]) -> dict[str, Tensor]:
         """Run the network on windows (n, 3, h, w); name -> (n, c, h, w)."""
         # MMSeg's heads know a window by the type of img_shape
         size = windows.shape[-2:]
-        sizes = {'img_shape': size, 'pad_shape': size}
-        metas = [{**meta, **sizes} for meta in metas]
+        metas = [{**meta, 'img_shape': size, 'pad_shape': size}
+                 for meta in metas]
         feats = self.extract_feat(windows)
         evidence = as_evidence_head(self.decode_head).predict_evidence(
             feats, metas, self.test_cfg)
-        for name, values in evidence.items():
-            if values.shape[-2:] != size:
-                raise ValueError(
-                    f'{type(self.decode_head).__name__} must enlarge its '
-                    f'evidence to the window: expected {name!r} of size '
-                    f'{tuple(size)}, got {tuple(values.shape[-2:])}')
+        check_evidence_size(self.decode_head, evidence, size)
         return evidence
 
     def postprocess_result(self, evidence: Mapping[str, Tensor],
@@ -239,10 +241,12 @@ class SlideInferenceWithStitch(ServesMMSegFunctions, EncoderDecoder):
         """
         seg_logits = evidence['seg_logits'][0]
         pred_sem_seg = seg_logits.argmax(dim=0, keepdim=True)  # (1, H, W)
+        scores = score_evidence(self.scorers, evidence,
+                                data_sample.get('img_path'))
         maps = {
-            name: PixelData(data=anomaly_map[0])
-            for name, anomaly_map in score_evidence(
-                self.scorers, evidence, data_sample.get('img_path')).items()
+            name: PixelData(data=anomaly_map[0]) for name, anomaly_map in
+            self.roi.restrict(scores, pred_sem_seg,
+                              self.dataset_meta['classes']).items()
         }
         data_sample.set_data({
             'seg_logits': PixelData(data=seg_logits),
@@ -252,7 +256,7 @@ class SlideInferenceWithStitch(ServesMMSegFunctions, EncoderDecoder):
         })
         data_sample.set_metainfo({
             'anomaly_scorers': tuple(maps),
-            'anomaly_protocol': self.settings.protocol
+            'anomaly_protocol': self.settings.protocol + self.roi.protocol
         })
 
     def loss(self, inputs: Tensor, data_samples: SampleList) -> dict:
