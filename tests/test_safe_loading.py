@@ -1,6 +1,7 @@
 """What a checkpoint file may hold."""
 import os
 import pickle
+import zipfile
 
 import numpy as np
 import pytest
@@ -224,3 +225,55 @@ def test_load__refuses_weights_that_are_not_finite(name, wrap, tmp_path):
     with pytest.raises(ValueError, match=f'{path}` holds values that are not '
                        'finite .*layer.weight'):
         load_from_local(path)
+
+
+def damage(path, part: str) -> None:
+    """Overwrite one byte of a part of a zip file."""
+    with zipfile.ZipFile(path) as archive:
+        info = next(x for x in archive.infolist()
+                    if x.filename.endswith(f'/{part}'))
+    content = bytearray(path.read_bytes())
+    lengths = content[info.header_offset + 26:info.header_offset + 30]
+    start = info.header_offset + 30 + int.from_bytes(
+        lengths[:2], 'little') + int.from_bytes(lengths[2:], 'little')
+    content[start + info.file_size // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize('mmap', [False, True])
+@pytest.mark.parametrize('part', ['data/0', 'data/1', 'data.pkl', 'version'])
+def test_load__names_the_damaged_part(part, mmap, tmp_path):
+    path = tmp_path / 'a.pth'
+    torch.save(dict(state_dict=dict(a=torch.ones(1000), b=torch.ones(1)),
+                    optimizer=[torch.zeros(3)]), path)
+    load_from_local(path, mmap=mmap)
+    damage(path, part)
+    with pytest.raises(ValueError, match=(
+            f'{path}` is damaged: its part a/{part} differs from the '
+            'checksum; get or write it again')):
+        load_from_local(path, mmap=mmap)
+
+
+def test_load__sees_overwritten_bytes_and_damaged_headers(tmp_path):
+    path = tmp_path / 'a.pth'
+    torch.save(dict(a=torch.ones(1000)), path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:2000] + 400 * b'\1' + whole[2400:])
+    with pytest.raises(ValueError, match='a.pth` is damaged: its part a/dat'):
+        load_from_local(path)
+    path.write_bytes(whole.replace(b'PK\3\4', b'PK\3\5')
+                     .replace(b'PK\3\5', b'PK\3\4', 1))
+    with pytest.raises(ValueError, match='a.pth` is damaged'):
+        load_from_local(path)
+
+
+def test_load__takes_files_without_checksums(tmp_path):
+    torch.save(dict(a=torch.ones(9)), tmp_path / 'old.pth',
+               _use_new_zipfile_serialization=False)
+    load_from_local(tmp_path / 'old.pth')
+    torch.serialization.set_crc32_options(False)
+    try:
+        torch.save(dict(a=torch.ones(9)), tmp_path / 'new.pth')
+    finally:
+        torch.serialization.set_crc32_options(True)
+    assert load_from_local(tmp_path / 'new.pth')['a'].sum() == 9
