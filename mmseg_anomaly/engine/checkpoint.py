@@ -1,6 +1,7 @@
 """Safe reading wherever MMEngine loads, and a strict comparison of keys."""
 import copy
 import hashlib
+import logging
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -124,12 +125,14 @@ def load_state_dict_strictly(model: nn.Module,
         state_dict: Values by name.
         allow_missing: Regular expressions, matched from the start of a key,
             so that a prefix will do. The keys they match may be missing,
-            unexpected or of another shape.
+            unexpected or of another shape. One that matches no key of the
+            file or the model is logged.
 
     Raises:
         RuntimeError: If other keys differ; names all of them.
     """
     differences = _differences(model, state_dict)
+    _warn_of_unused(allow_missing, {*state_dict, *model.state_dict()})
     problems = {
         kind: [key for key in keys
                if not any(re.match(pattern, key) for pattern in allow_missing)]
@@ -145,6 +148,16 @@ def load_state_dict_strictly(model: nn.Module,
             'list these keys, or their prefix, in `allow_missing` of the '
             'config.')
     _report(differences, len(state_dict))
+
+
+def _warn_of_unused(patterns: Iterable[str], keys: Iterable[str]) -> None:
+    unused = [pattern for pattern in patterns
+              if not any(re.match(pattern, key) for key in keys)]
+    if unused:
+        print_log(
+            f'`allow_missing` lists {", ".join(map(repr, unused))}, which '
+            'matches no key of the checkpoint or the model: correct it, or '
+            'remove it', 'current', logging.WARNING)
 
 
 def _report(differences: Mapping[str, list[str]], num_tensors: int) -> None:

@@ -1,6 +1,7 @@
 """Stop where MMEngine only warns: a checkpoint that does not fit."""
 import re
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Any
 
 from mmengine.hooks import Hook
@@ -9,6 +10,7 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch import Tensor, nn
 
+from ...checks import check_texts
 from ..checkpoint import load_state_dict_strictly
 
 
@@ -24,7 +26,7 @@ class StrictCheckpointHook(Hook):
 
     The config's `allow_missing` lists regular expressions, matched from the
     start of a key; the keys they match may be missing, unexpected or of
-    another shape.
+    another shape. An expression that matches no key is named in the log.
     """
 
     # After every hook that may still change the checkpoint.
@@ -37,16 +39,29 @@ class StrictCheckpointHook(Hook):
         Raises:
             RuntimeError: If keys differ; names all of them.
             TypeError: If `allow_missing` is not a list of strings.
+            ValueError: If one is not a regular expression.
         """
         allow_missing = runner.cfg.get('allow_missing', ())
         if isinstance(allow_missing, str):
             raise TypeError(
                 '`allow_missing` must be a list of regular expressions, got '
                 f'the string {allow_missing!r}: write [{allow_missing!r}].')
+        check_texts('allow_missing', allow_missing)
+        _check_expressions(allow_missing)
         state_dict = checkpoint.get('state_dict', checkpoint)
         load_state_dict_strictly(
             _unwrap(runner.model), _without_wrapper(state_dict),
             allow_missing)
+
+
+def _check_expressions(patterns: Iterable[str]) -> None:
+    for pattern in patterns:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(
+                '`allow_missing` must list regular expressions, got '
+                f'{pattern!r} ({error})') from None
 
 
 def _without_wrapper(state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
