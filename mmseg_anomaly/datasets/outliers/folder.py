@@ -9,7 +9,8 @@ import numpy as np
 from mmengine.logging import print_log
 from mmseg.registry import DATASETS
 
-from ...checks import check_flags, check_text
+from mmseg_anomaly.checks import check_flags, check_numbers, check_text
+
 from ..benchmarks.file_layouts import IMAGE_SUFFIXES
 from ..label_files import decode_stored
 from .cutout import OPAQUE, Cutout, crop_to_alpha
@@ -51,7 +52,7 @@ class FolderOutliers:
 
     Raises:
         FileNotFoundError: If a folder or a mask is missing.
-        TypeError: If values are no integers.
+        TypeError: If values are no integers or a flag is none.
         ValueError: If ``data_prefix`` has other keys, there is no image, two
             images have one mask, an argument has no effect, or the first
             mask holds a value without meaning.
@@ -240,12 +241,9 @@ def _values(argument: str,
             values: int | Sequence[int] | None) -> tuple[int, ...]:
     if values is None:
         return ()
-    listed = (values, ) if isinstance(values, Integral) else tuple(values)
-    if not all(isinstance(value, Integral) and not isinstance(value, bool)
-               and 0 <= value <= 255 for value in listed):
-        raise ValueError(f'`{argument}` of FolderOutliers must be values '
-                         f'between 0 and 255, got {values!r}')
-    return listed
+    listed = [values] if isinstance(values, Integral) else values
+    check_numbers(argument, listed, kind=int, low=0, high=255)
+    return tuple(listed)
 
 
 def _by_stem(names: Iterable[str], suffixes: Sequence[str],

@@ -118,10 +118,11 @@ def test_later_mask_without_meaning__is_broken_and_named(tmp_path):
 
 
 @pytest.mark.parametrize(('options', 'message'), [
-    (dict(object_values=256), '`object_values` .* between 0 and 255, got 256'),
+    (dict(object_values=256), r'`object_values` .* in \[0, 255\], got .256'),
     (dict(object_values=[1.5]), r'`object_values` .* got \[1.5\]'),
-    (dict(object_values=True), '`object_values` .* got True'),
+    (dict(object_values=True), '`object_values` .* got .True'),
     (dict(object_values=1, void_values=['a']), "`void_values` .* got .'a'."),
+    (dict(soft_masks='no'), "`soft_masks` .* True or False, got 'no'"),
     (dict(void_values=255), '`void_values` .* needs `object_values`'),
     (dict(object_values=1, soft_masks=True), '`soft_masks` .* must stand'),
     (dict(object_values=[1, 2], void_values=[2]), r'must differ, .* \[2\]'),
