@@ -138,7 +138,7 @@ def meta_of_config(cfg: Mapping[str, Any] | None,
     """
     for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         loader_cfg = (cfg or {}).get(loader) or {}
-        for dataset in _plain_datasets(loader_cfg.get('dataset')):
+        for dataset in plain_datasets(loader_cfg.get('dataset')):
             kind = DATASETS.get(dataset['type'])
             own = {} if kind is None else kind.METAINFO
             meta = {**own, **(dataset.get('metainfo') or {})}
@@ -147,15 +147,15 @@ def meta_of_config(cfg: Mapping[str, Any] | None,
     return None
 
 
-def _plain_datasets(cfg: Mapping[str, Any] | None
+def plain_datasets(cfg: Mapping[str, Any] | None
                     ) -> Iterator[Mapping[str, Any]]:
     """Yield the datasets that wrappers of MMEngine hold."""
     if not cfg:
         return
     if 'dataset' in cfg:
-        yield from _plain_datasets(cfg['dataset'])
+        yield from plain_datasets(cfg['dataset'])
     elif 'datasets' in cfg:
         for part in cfg['datasets']:
-            yield from _plain_datasets(part)
+            yield from plain_datasets(part)
     else:
         yield cfg

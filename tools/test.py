@@ -1,15 +1,18 @@
 """Test a segmentor: metrics, and on demand predictions and pictures."""
 import argparse
+import logging
 from collections.abc import Sequence
 from inspect import signature
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.logging import print_log
 from mmseg.registry import METRICS
 
 from mmseg_anomaly.checks import number_option
 from mmseg_anomaly.engine import command_line
 from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
+from mmseg_anomaly.engine.unlabelled import measure_nothing_without_labels
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -116,9 +119,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.save_heatmaps is not None:
         command_line.enable_heatmaps(
             cfg, args.save_heatmaps, Path(args.config).stem)
+    is_unlabelled = measure_nothing_without_labels(cfg, writes=any((
+        args.out, args.show, args.show_dir, args.save_heatmaps)))
     command_line.check_thresholds(cfg)
     metrics = command_line.build_runner(cfg).test()
     command_line.warn_of_rounding(metrics)
+    if is_unlabelled:
+        print_log('the pictures have no labels: results were written, and '
+                  'there are no numbers', 'current', logging.WARNING)
 
 
 if __name__ == '__main__':

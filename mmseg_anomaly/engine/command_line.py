@@ -87,9 +87,6 @@ def enable_amp_inference(cfg: Config) -> None:
 def enable_heatmaps(cfg: Config, output_dir: str, method: str) -> None:
     """Write heat maps while testing, and rank them as they are written.
 
-    Of a dataset ``with_labels=False`` nothing can be ranked: it gets no
-    evaluator, and its pipeline loads no label.
-
     Args:
         cfg: Its hooks and evaluators get one more each.
         output_dir: What SegmentMeIfYouCan's code calls ``DIR_OUTPUTS``.
@@ -99,12 +96,6 @@ def enable_heatmaps(cfg: Config, output_dir: str, method: str) -> None:
         *(cfg.get('custom_hooks') or ()),
         dict(type='HeatmapHook', output_dir=output_dir, method=method)
     ]
-    dataset = cfg.test_dataloader.dataset
-    if not dataset.get('with_labels', True):
-        dataset.pipeline = [step for step in dataset.pipeline
-                            if step['type'] != 'LoadCheckedAnnotations']
-        cfg.test_evaluator = []
-        return
     evaluators = cfg.test_evaluator
     if isinstance(evaluators, dict):
         evaluators = [evaluators]

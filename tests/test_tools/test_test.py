@@ -198,3 +198,37 @@ def test_components__refuse_the_threshold_of_another_checkpoint(
         f"custom_hooks = [dict(type='AttachHeadHook', head='{head}')]\n")
     with pytest.raises(ValueError, match=r'pixel head .*head\.pth'):
         run_tool('test', config, checkpoint, '--work-dir', tmp_path / 'work')
+
+
+@pytest.fixture
+def unlabelled(tiny_config, tmp_path):
+    """The images of the tiny config alone."""
+    config = tiny_config.with_name('pictures.py')
+    config.write_text(
+        "_base_ = ['tiny.py']\n"
+        'test_dataloader = dict(dataset=dict(data_prefix=dict('
+        f"_delete_=True, img_path='{tmp_path}/data/val/images')))\n")
+    return config
+
+
+@pytest.mark.parametrize('options', [(), ('--tta', )])
+def test_pictures_without_labels__are_written_and_not_measured(
+        options, unlabelled, tmp_path, run_tool, checkpoint, read_metrics):
+    pytest.importorskip('h5py')
+    run_tool('test', unlabelled, checkpoint, '--work-dir', tmp_path / 'work',
+             '--out', tmp_path / 'out', '--show-dir', tmp_path / 'painted',
+             '--save-heatmaps', tmp_path / 'maps', *options)
+    assert len(list((tmp_path / 'out').glob('*.png'))) == 5
+    assert len(list((tmp_path / 'out').glob('*.npy'))) == 5
+    assert len(list((tmp_path / 'painted').rglob('*.png'))) == 5
+    assert len(list((tmp_path / 'maps').rglob('*.hdf5'))) == 10
+    assert read_metrics(tmp_path / 'work') == {}
+    log = next((tmp_path / 'work').glob('*/*.log')).read_text()
+    assert 'have no labels: results were written, and there are' in log
+
+
+def test_pictures_without_labels__need_something_to_write(
+        unlabelled, run_tool, checkpoint):
+    with pytest.raises(ValueError, match='have no labels, so nothing can be '
+                       'measured: give --out, --show-dir or --save-heatmaps'):
+        run_tool('test', unlabelled, checkpoint)
