@@ -20,7 +20,7 @@ from mmseg_anomaly.models.scoring.scorer_configs import (
 )
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = sorted([ROOT / 'README.md', *ROOT.glob('docs/*.md'),
+PAGES = sorted([*ROOT.glob('*.md'), *ROOT.glob('docs/*.md'),
                 *ROOT.glob('configs/*/README.md')])
 OF_MMSEG = ('tools/dataset_converters/cityscapes.py', )
 DEMO = 'configs/eomt_ext/eomt_tiny_demo_oe_eim.py'
@@ -46,6 +46,12 @@ def test_files__that_pages_name_exist(page):
                r'((?:configs|tools|benchmarks|mmseg_anomaly)/[\w/.-]+\.\w+)')
     for name in re.findall(pattern, page.read_text()):
         assert name in OF_MMSEG or (ROOT / name).exists(), name
+
+
+def test_security__names_tests_that_exist():
+    named = re.findall(r'`(tests/[^`]+)`', (ROOT / 'SECURITY.md').read_text())
+    assert len(named) > 8
+    assert [name for name in named if not (ROOT / name).is_file()] == []
 
 
 def test_readme__is_read_in_one_sitting():

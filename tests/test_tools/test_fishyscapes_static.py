@@ -1,5 +1,6 @@
 """Differences become images, one version at a time."""
 import json
+import os
 
 import cv2
 import numpy as np
@@ -103,3 +104,15 @@ def test_release__must_be_unpacked(run, tmp_path):
 def test_difference__of_a_wrong_form(tool, difference, message):
     with pytest.raises(ValueError, match=message):
         tool.add_difference(np.zeros((2, 3, 3), np.uint8), difference)
+
+
+def test_converter__unpickles_nothing(run, release, tmp_path):
+    class MakesFolder:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / 'trace'), )
+
+    path = release / f'{STEM.format(0, 0)}_rgb.npz'
+    np.savez(path, rgb=np.array([MakesFolder()], dtype=object))
+    with pytest.raises(ValueError, match='allow_pickle=False'):
+        run()
+    assert not (tmp_path / 'trace').exists()
