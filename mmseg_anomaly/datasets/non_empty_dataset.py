@@ -8,6 +8,7 @@ from mmengine import fileio
 from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 
+from mmseg_anomaly.checks import check_flags
 from mmseg_anomaly.paths import inside
 from mmseg_anomaly.text_files import parse_lines
 
@@ -42,6 +43,8 @@ class NonEmptyDataset(BaseSegDataset):
     def __init__(self, *args: Any, img_suffix: str | Sequence[str] = '.jpg',
                  allow_unpaired: bool = False, allow_outside: bool = False,
                  **kwargs: Any) -> None:
+        check_flags(self, allow_outside=allow_outside,
+                    allow_unpaired=allow_unpaired)
         self._allow_unpaired = allow_unpaired
         self._allow_outside = allow_outside
         super().__init__(*args, img_suffix=img_suffix, **kwargs)

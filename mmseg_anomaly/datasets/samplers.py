@@ -1,9 +1,11 @@
 """Sample training images with a seed for every visit."""
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from itertools import islice
 
 from mmengine.dataset import InfiniteSampler
 from mmseg.registry import DATA_SAMPLERS
+
+from ..checks import check_flags, check_integer
 
 
 class SeededIndex(int):
@@ -60,6 +62,12 @@ class SeededInfiniteSampler(InfiniteSampler):
         shuffle: Whether each round has an order of its own.
         seed: At least 0; the runner gives its own.
     """
+
+    def __init__(self, dataset: Sized, shuffle: bool = True,
+                 seed: int | None = None) -> None:
+        check_flags(self, shuffle=shuffle)
+        check_integer('seed', seed, low=0, optional=True, of=self)
+        super().__init__(dataset, shuffle, seed)
 
     def _indices_of_rank(self) -> Iterator[SeededIndex]:
         places = enumerate(self._infinite_indices())

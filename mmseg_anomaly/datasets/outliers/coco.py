@@ -13,6 +13,7 @@ from .coco_filters import (
     ROAD_CATEGORIES,
     ROAD_SURFACES,
     CocoFilters,
+    check_filters,
     select_rows,
 )
 from .coco_index import open_coco_index
@@ -113,11 +114,12 @@ class CocoOutliers:
         if set(data_prefix) != {'img_path'}:
             raise ValueError('`data_prefix` must be dict(img_path=...), got '
                              f'{data_prefix}')
-        self._index = open_coco_index(self.ann_file, cache_dir)
         filters = CocoFilters(
             allow_categories, deny_categories, deny_image_categories,
             min_area, max_area, min_solidity, max_aspect, allow_truncated,
             skip_damaged)
+        check_filters(filters)  # the json may take minutes
+        self._index = open_coco_index(self.ann_file, cache_dir)
         self._rows, removed = select_rows(self._index, filters, self.ann_file)
         self._report(removed)
         self._images = ImageFiles(Path(data_root, data_prefix['img_path']))

@@ -88,7 +88,6 @@ def select_rows(index: CocoIndex, filters: CocoFilters,
             number is out of range, or a mask is damaged of which nothing
             but ``skip_damaged`` says that it is not wanted.
     """
-    _check_ranges(filters)
     is_left = np.ones(len(index), bool)
     removed = {}
     for reason, is_caught in _catches(index, filters, ann_file).items():
@@ -114,7 +113,13 @@ def _report_damaged(index: CocoIndex, rows: np.ndarray, filters: CocoFilters,
         logger='current', level=logging.WARNING)
 
 
-def _check_ranges(filters: CocoFilters) -> None:
+def check_filters(filters: CocoFilters) -> None:
+    """Refuse numbers and flags of a wrong type or out of range.
+
+    Raises:
+        TypeError: If one is of another type.
+        ValueError: If a number is out of range.
+    """
     check_number('min_area', filters.min_area, low=0)
     check_number('max_area', filters.max_area, low=filters.min_area,
                  optional=True)

@@ -71,6 +71,8 @@ class FolderOutliers:
         check_text('img_suffix', img_suffix, optional=True, of=self)
         check_text('mask_suffix', mask_suffix, optional=True, of=self)
         check_flags(self, soft_masks=soft_masks)
+        self._objects = _values('object_values', object_values)
+        self._void = _values('void_values', void_values)
         prefix = {'img_path': ''} if data_prefix is None else data_prefix
         if not {'img_path'} <= set(prefix) <= {'img_path', 'mask_path'}:
             raise ValueError('`data_prefix` must be dict(img_path=..., '
@@ -78,8 +80,6 @@ class FolderOutliers:
         self._images = ImageFiles(Path(data_root, prefix['img_path']))
         self._masks = (ImageFiles(Path(data_root, prefix['mask_path']))
                        if 'mask_path' in prefix else None)
-        self._objects = _values('object_values', object_values)
-        self._void = _values('void_values', void_values)
         self._soft = soft_masks
         self._check_arguments()
         self._list_files(img_suffix, mask_suffix)

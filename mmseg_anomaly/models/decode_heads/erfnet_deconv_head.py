@@ -10,6 +10,8 @@ from mmseg.registry import MODELS
 from mmseg.utils import OptConfigType
 from torch import Tensor, nn
 
+from ...checks import check_flags, check_integer
+from ...labels import KNOWN_INDEX
 from ..interfaces import EvidenceHead
 from ..scoring.evidence import SEG_LOGITS, VOID
 
@@ -48,6 +50,10 @@ class ERFNetDeconvHead(BaseDecodeHead, EvidenceHead):
                  *,
                  void_output: bool = True,
                  **kwargs: Any) -> None:
+        check_integer('in_channels', in_channels, low=1, of=self)
+        check_integer('num_classes', num_classes, low=1, high=KNOWN_INDEX,
+                      of=self)
+        check_flags(self, void_output=void_output)
         # nothing of the base class draws this head's own layer
         kwargs = {'init_cfg': None, 'dropout_ratio': 0, **kwargs}
         super().__init__(in_channels, in_channels, num_classes=num_classes,
