@@ -11,13 +11,13 @@ from .benchmarks import (
     StreetHazardsDataset,
 )
 from .camvid import CamVidDataset
-from .samplers import SeededInfiniteSampler
+from .samplers import SeededEpochSampler, SeededInfiniteSampler
 from .synthetic_roads import SyntheticRoadsDataset
 
 __all__ = [
     'CamVidDataset', 'FishyscapesLostAndFoundDataset',
     'FishyscapesStaticDataset', 'LostAndFoundDataset', 'RoadAnomaly21Dataset',
-    'RoadAnomalyDataset', 'RoadObstacle21Dataset', 'SeededInfiniteSampler',
-    'StaticAnomalyDataset', 'StreetHazardsDataset', 'SyntheticRoadsDataset',
-    'outliers', 'paste', 'transforms'
+    'RoadAnomalyDataset', 'RoadObstacle21Dataset', 'SeededEpochSampler',
+    'SeededInfiniteSampler', 'StaticAnomalyDataset', 'StreetHazardsDataset',
+    'SyntheticRoadsDataset', 'outliers', 'paste', 'transforms'
 ]

@@ -2,7 +2,7 @@
 from collections.abc import Iterator, Sized
 from itertools import islice
 
-from mmengine.dataset import InfiniteSampler
+from mmengine.dataset import DefaultSampler, InfiniteSampler
 from mmseg.registry import DATA_SAMPLERS
 
 from ..checks import check_flags, check_integer
@@ -73,3 +73,34 @@ class SeededInfiniteSampler(InfiniteSampler):
         places = enumerate(self._infinite_indices())
         for place, index in islice(places, self.rank, None, self.world_size):
             yield SeededIndex(index, (self.seed, place))
+
+
+@DATA_SAMPLERS.register_module()
+class SeededEpochSampler(DefaultSampler):
+    """MMEngine's ``DefaultSampler``, with a seed for every visit.
+
+    For ``EpochBasedTrainLoop``, as ``SeededInfiniteSampler`` is for
+    iterations: a sample's seed is that of the sampler, the epoch, and the
+    place of the sample in the order of all processes together.
+    ``DistSamplerSeedHook`` says which epoch it is, after ``--resume``, too.
+
+    .. code-block:: python
+
+        train_cfg = dict(
+            _delete_=True, type='EpochBasedTrainLoop', max_epochs=100)
+        train_dataloader = dict(
+            sampler=dict(type='SeededEpochSampler', shuffle=True))
+
+    Args:
+        dataset: The dataset.
+        shuffle: Whether each epoch has an order of its own.
+        seed: At least 0; the runner gives its own.
+        round_up: Whether samples are repeated so that all processes get
+            equally many.
+    """
+
+    def __iter__(self) -> Iterator[SeededIndex]:
+        """Yield the samples of this process in this epoch."""
+        for place, index in enumerate(super().__iter__()):
+            yield SeededIndex(index, (
+                self.seed, self.epoch, self.rank + place * self.world_size))

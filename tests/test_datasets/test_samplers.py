@@ -5,11 +5,12 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from mmengine.dataset import InfiniteSampler
+from mmengine.dataset import DefaultSampler, InfiniteSampler
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 from mmseg_anomaly.datasets.samplers import (
+    SeededEpochSampler,
     SeededIndex,
     SeededInfiniteSampler,
 )
@@ -115,6 +116,50 @@ def test_order__is_that_of_mmengine_whatever_the_ranks(monkeypatch):
     merged = [index for pair in zip(*ranks, strict=True) for index in pair]
     assert merged == expected
     assert [index.seed for index in merged] == [(3, i) for i in range(12)]
+
+
+def load_epochs(dataset, num_workers, epochs):
+    """Return the batches of epochs, as EpochBasedTrainLoop gets them."""
+    init_default_scope('mmseg')
+    np.random.seed(num_workers)
+    loader = Runner.build_dataloader(
+        dict(batch_size=2, num_workers=num_workers, dataset=dataset,
+             sampler=dict(type='SeededEpochSampler', shuffle=True)), seed=3)
+    batches = []
+    for epoch in epochs:
+        loader.sampler.set_epoch(epoch)  # as DistSamplerSeedHook does
+        batches += [(batch['inputs'], [sample.gt_sem_seg.data for sample
+                                       in batch['data_samples']])
+                    for batch in loader]
+    return batches
+
+
+@pytest.mark.parametrize('num_workers', [1, 4])
+def test_epochs__are_those_of_no_worker(dataset, num_workers):
+    assert are_equal(load_epochs(dataset, 0, [0, 1]),
+                     load_epochs(dataset, num_workers, [0, 1]))
+
+
+def test_epochs_after_a_resume__are_those_of_one_run(dataset):
+    whole = load_epochs(dataset, 0, [0, 1])
+    assert are_equal(whole[3:], load_epochs(dataset, 0, [1]))
+    assert not are_equal(whole[:3], whole[3:])
+
+
+def test_order_of_epochs__is_that_of_mmengine_whatever_the_processes(
+        monkeypatch):
+    expected = list(DefaultSampler(range(6), seed=3))
+    alone = list(SeededEpochSampler(range(6), seed=3))
+    parts = []
+    for rank in range(2):
+        monkeypatch.setattr('mmengine.dataset.sampler.get_dist_info',
+                            lambda rank=rank: (rank, 2))
+        parts.append(list(SeededEpochSampler(range(6), seed=3)))
+    merged = [index for pair in zip(*parts, strict=True) for index in pair]
+    assert merged == alone == expected
+    assert ([index.seed for index in merged]
+            == [index.seed for index in alone]
+            == [(3, 0, place) for place in range(6)])
 
 
 def test_index__keeps_its_seed_when_sent_to_a_worker():

@@ -16,7 +16,8 @@ class SeedSample(BaseTransform):
 
     A worker's own random state makes a sample depend on the number of
     workers and on what the worker made before. From the seed that
-    ``SeededInfiniteSampler`` gives, the same samples follow in any case.
+    ``SeededInfiniteSampler`` gives (``SeededEpochSampler`` for epochs), the
+    same samples follow in any case.
     Another sampler, or an index given by hand, has no seed: the state stays
     what it is, and a warning says so once.
 
@@ -45,8 +46,9 @@ class SeedSample(BaseTransform):
             self._has_warned = True
             print_log(
                 'SeedSample: a sample carries no seed (another sampler than '
-                'SeededInfiniteSampler, or a wrapper that drops it), so its '
-                'random choices depend on the number of workers',
+                'SeededInfiniteSampler and SeededEpochSampler, or a wrapper '
+                'that drops it), so its random choices depend on the number '
+                'of workers',
                 logger='current', level=logging.WARNING)
         return results
 
