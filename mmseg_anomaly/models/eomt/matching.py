@@ -19,6 +19,8 @@ import torch.nn.functional as F
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from ...labels import IGNORE_INDEX, KNOWN_INDEX, RESERVED_INDICES
+
 COST_LIMIT = 1e10
 
 
@@ -129,24 +131,33 @@ class SemanticTargets:
     matched.
 
     Args:
-        label_maps: (B, H, W) integers; ids >= ``num_classes`` are no class.
+        label_maps: (B, H, W) integers: class ids < ``num_classes``, and
+            the reserved ids of ``labels.py``, which are no class.
         num_classes: K.
 
     Raises:
-        ValueError: If a label is negative.
+        ValueError: If a label is another number.
     """
 
     def __init__(self, label_maps: Tensor, num_classes: int) -> None:
         num_images = len(label_maps)
         seen = torch.zeros((num_images, num_classes + 2), dtype=torch.bool,
                            device=label_maps.device)
-        ids = label_maps.flatten(1).long().clamp(-1, num_classes)
-        seen = seen.scatter_(1, ids + 1, True).cpu().numpy()
-        if seen[:, 0].any():
-            raise ValueError('a label map must hold class ids or reserved '
-                             'ids >= `num_classes`, got a negative label; '
-                             'map it to 255')
-        self.present = [np.flatnonzero(row[1:-1]) for row in seen]
+        # places: classes, reserved, and what means nothing
+        ids = label_maps.flatten(1).long()
+        reserved = (ids >= KNOWN_INDEX) & (ids <= IGNORE_INDEX)
+        is_class = (ids >= 0) & (ids < num_classes)
+        places = torch.where(is_class, ids, num_classes + 1)
+        places = places.masked_fill_(reserved, num_classes)
+        seen = seen.scatter_(1, places, True).cpu().numpy()
+        if seen[:, -1].any():
+            wrong = ids[~is_class & ~reserved].unique().tolist()
+            raise ValueError(
+                'a label map holds class ids below `num_classes` '
+                f'{num_classes}, reserved ids {RESERVED_INDICES} and no '
+                f'negative label, got {wrong}; correct '
+                '`model.decode_head.num_classes` or the labels')
+        self.present = [np.flatnonzero(row[:-2]) for row in seen]
         self.class_labels = torch.arange(
             num_classes + 1, device=label_maps.device).expand(num_images, -1)
         self.padded_labels = pad_labels(label_maps, num_classes)

@@ -74,7 +74,7 @@ def test_semantic_targets__equal_float_masks(size_hw):
 
 
 def test_semantic_targets__are_the_classes_seen():
-    label_maps = torch.tensor([[[2, 0], [255, 254]], [[255, 255], [253, 3]],
+    label_maps = torch.tensor([[[2, 0], [255, 254]], [[255, 255], [253, 254]],
                                [[1, 1], [1, 1]]], dtype=torch.uint8)
     targets = SemanticTargets(label_maps, 3)
     assert [c.tolist() for c in targets.present] == [[0, 2], [], [1]]
@@ -84,6 +84,12 @@ def test_semantic_targets__are_the_classes_seen():
 def test_semantic_targets__negative_label_is_refused():
     with pytest.raises(ValueError, match='negative label'):
         SemanticTargets(torch.tensor([[[0, -1]]]), 3)
+
+
+@pytest.mark.parametrize('label', [3, 7, 252, 256])
+def test_semantic_targets__an_id_that_means_nothing_is_refused(label):
+    with pytest.raises(ValueError, match=rf'`num_classes` 3.*\[{label}\]'):
+        SemanticTargets(torch.tensor([[[0, label], [254, 255]]]), 3)
 
 
 def test_instance_targets__may_overlap_and_differ_in_number():
