@@ -17,7 +17,7 @@ class id  a class of the training set            class id  0
 
 Shape letters: N masks, H rows, W columns.
 """
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from torch import Tensor
@@ -31,6 +31,22 @@ OUTSIDE_SCORE = float(np.finfo(np.float32).min)
 """Score of a pixel outside the region of interest, below all others."""
 
 LabelMap = TypeVar('LabelMap', Tensor, np.ndarray)
+
+
+@runtime_checkable
+class AnomalyLabeller(Protocol):
+    """A transform or dataset that says whether it labels anomalies.
+
+    Attributes:
+        labels_anomalies: Whether its labels may hold ``OUTLIER_INDEX``.
+    """
+
+    labels_anomalies: bool
+
+
+def labels_anomalies(part: Any) -> bool:
+    """Whether a transform or dataset labels anomalies; False by default."""
+    return isinstance(part, AnomalyLabeller) and part.labels_anomalies
 
 
 def refuse_reduce_zero_label(reduce_zero_label: bool) -> None:

@@ -29,6 +29,7 @@ default_hooks = dict(
     sampler_seed=dict(type='DistSamplerSeedHook'),
     strict_checkpoint=dict(type='StrictCheckpointHook'),
     finite=dict(type='FiniteHook'),
+    first_look=dict(type='FirstLookHook'),
     output_names=dict(type='OutputNamesHook'),
     visualization=dict(type='AnomalyVisualizationHook'))
 

@@ -112,6 +112,23 @@ def reads_reserved_labels(head: nn.Module) -> bool:
 
 
 @runtime_checkable
+class AnomalyLearner(Protocol):
+    """A head or loss that says whether it learns from labelled anomalies.
+
+    Attributes:
+        learns_anomalies: If True, training without any is refused.
+    """
+
+    learns_anomalies: bool
+
+
+def learns_anomalies(module: nn.Module, default: bool = False) -> bool:
+    """Whether a module learns from anomalies, or the default."""
+    return (module.learns_anomalies if isinstance(module, AnomalyLearner)
+            else default)
+
+
+@runtime_checkable
 class ClassHead(Protocol):
     """The module that turns queries (B, Q, D) into logits (B, Q, K + 1).
 
@@ -150,6 +167,9 @@ def as_class_head(module: nn.Module) -> ClassHead:
 
 class OutlierCriterion(Protocol):
     """A loss in ``outlier_losses``.
+
+    It learns from labelled anomalies unless it declares
+    ``learns_anomalies = False``, see :class:`AnomalyLearner`.
 
     Attributes:
         loss_name: Key in the log; contains 'loss'.

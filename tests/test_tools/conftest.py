@@ -113,6 +113,8 @@ model = dict(
         semantic_head=_base_.model.decode_head),
     test_cfg=dict(scorer=['pixel_head', 'softmax_msp', 'energy']))
 param_scheduler = []
+# the label files hold 254 themselves
+default_hooks = dict(first_look=dict(skip=['anomalies']))
 custom_hooks = [dict(type='AttachHeadHook', head=None)]
 load_from = 'plain.pth'
 """

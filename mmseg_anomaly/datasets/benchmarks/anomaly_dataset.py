@@ -79,6 +79,7 @@ class AnomalyDataset(BaseSegDataset):
             labels are asked for, or ``reduce_zero_label`` is set.
     """
 
+    labels_anomalies = True
     METAINFO: ClassVar[dict] = dict(classes=(), palette=[])
     LAYOUTS: ClassVar[dict[str, Layout]] = {}
     SPLITS: ClassVar[dict[str, Split]] = {}

@@ -57,6 +57,8 @@ class StaticAnomalyDataset(BaseSegDataset):
             or all of them are broken.
     """
 
+    labels_anomalies = True
+
     def __init__(self,
                  data_root: str,
                  *,

@@ -140,6 +140,11 @@ class OutlierPaste(BaseTransform):
         self._has_read = self._has_pasted = False
         self._num_images = 0
 
+    @property
+    def labels_anomalies(self) -> bool:
+        """Whether it ever pastes, see ``labels.AnomalyLabeller``."""
+        return self.paste_probability > 0
+
     def transform(self, results: dict) -> dict:
         """Paste with ``paste_probability``.
 

@@ -3,11 +3,13 @@ from .anomaly_visualization_hook import AnomalyVisualizationHook
 from .attach_head_hook import AttachHeadHook
 from .attn_mask_annealing_hook import AttnMaskAnnealingHook
 from .finite_hook import FiniteHook
+from .first_look_hook import FirstLookHook
 from .heatmap_hook import HeatmapHook
 from .output_names_hook import OutputNamesHook
 from .strict_checkpoint_hook import StrictCheckpointHook
 
 __all__ = [
     'AnomalyVisualizationHook', 'AttachHeadHook', 'AttnMaskAnnealingHook',
-    'FiniteHook', 'HeatmapHook', 'OutputNamesHook', 'StrictCheckpointHook'
+    'FiniteHook', 'FirstLookHook', 'HeatmapHook', 'OutputNamesHook',
+    'StrictCheckpointHook'
 ]

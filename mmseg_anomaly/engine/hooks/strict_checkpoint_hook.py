@@ -5,13 +5,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...checks import check_texts
 from ..checkpoint import load_state_dict_strictly
+from ..model_wrappers import unwrap_model
 
 
 @HOOKS.register_module()
@@ -50,7 +50,7 @@ class StrictCheckpointHook(Hook):
         _check_expressions(allow_missing)
         state_dict = checkpoint.get('state_dict', checkpoint)
         load_state_dict_strictly(
-            _unwrap(runner.model), _without_wrapper(state_dict),
+            unwrap_model(runner.model), _without_wrapper(state_dict),
             allow_missing)
 
 
@@ -71,9 +71,3 @@ def _without_wrapper(state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
     # torch reads the versions of layers from here; a plain dict has none
     renamed._metadata = getattr(state_dict, '_metadata', {})
     return renamed
-
-
-def _unwrap(model: nn.Module) -> nn.Module:
-    while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
-        model = model.module
-    return model

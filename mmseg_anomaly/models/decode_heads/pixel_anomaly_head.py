@@ -104,6 +104,7 @@ class PixelAnomalyHead(BaseModule):
     is_mask_classifier = True
     evidence_names = (*EoMTDecodeHead.evidence_names, PIXEL_HEAD)
     reads_reserved_labels = True
+    learns_anomalies = True
     align_corners = False
     threshold = None
 

@@ -166,9 +166,12 @@ def check_same_vit(backbone: nn.Module, decode_head: nn.Module) -> None:
                                                          VitHalf)):
         return
     theirs = vars(decode_head.vit_settings)
+    head = 'model.decode_head'
+    if 'semantic_head' in dict(decode_head.named_children()):
+        head += '.semantic_head'
     for key, value in vars(backbone.vit_settings).items():
         if value != theirs[key]:
             raise ValueError(
                 f'backbone and decode head must be halves of one ViT: `{key}` '
                 f'is {value!r} in `model.backbone` and {theirs[key]!r} in '
-                f'`model.decode_head`; state it once, as `model.vit.{key}`')
+                f'`{head}`; state it once, as `model.vit.{key}`')

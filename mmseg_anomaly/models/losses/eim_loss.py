@@ -68,6 +68,8 @@ class EIMLoss(nn.Module):
     formula; differs: overflow-free form.
     """
 
+    learns_anomalies = False
+
     def __init__(self,
                  temperature: float = 1.0,
                  loss_weight: float = 0.1,

@@ -17,6 +17,7 @@ from ..interfaces import (
     OutlierAwareHead,
     OutlierCriterion,
     enlarges_scores,
+    learns_anomalies,
     reads_reserved_labels,
 )
 from ..losses.argument_checks import check_loss_names
@@ -45,6 +46,15 @@ def check_outlier_losses(losses: Iterable[OutlierCriterion],
             f'{type(head).__name__} computes its loss in a way of its own; '
             'use a head that keeps BaseDecodeHead.loss or give it '
             'loss_with_evidence()')
+
+
+class OutlierLosses(nn.ModuleList):
+    """The losses in ``outlier_losses``."""
+
+    @property
+    def learns_anomalies(self) -> bool:
+        """Whether one of them learns from labelled anomalies."""
+        return any(learns_anomalies(loss, default=True) for loss in self)
 
 
 class SplitBatch:

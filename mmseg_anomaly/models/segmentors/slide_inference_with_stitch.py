@@ -31,6 +31,7 @@ from ..scoring.scorer_configs import build_scorers
 from ..scoring.scorers import score_evidence
 from .mmseg_functions import ServesMMSegFunctions
 from .outlier_training import (
+    OutlierLosses,
     SplitBatch,
     auxiliary_losses,
     check_outlier_losses,
@@ -119,7 +120,7 @@ class SlideInferenceWithStitch(ServesMMSegFunctions, EncoderDecoder):
         self.scorers = build_scorers(self.settings.scorer, has_queries)
         check_parts('outlier_losses', outlier_losses, nn.Module, of='model')
         self.roi = RegionOfInterest(self.settings.roi, self.num_classes)
-        self.outlier_losses = nn.ModuleList(
+        self.outlier_losses = OutlierLosses(
             MODELS.build(cfg) for cfg in outlier_losses)
         check_outlier_losses(self.outlier_losses, self.decode_head)
         # set by AnomalyTTAModel, which scores after merging
