@@ -15,7 +15,7 @@ import mmcv
 import mmengine
 import numpy as np
 from mmengine.config import Config, DictAction
-from mmseg.datasets import BaseSegDataset
+from mmengine.dataset import BaseDataset
 from mmseg.registry import DATASETS
 from mmseg.utils import register_all_modules
 from prettytable import PrettyTable
@@ -66,7 +66,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return args
 
 
-def build_dataset(args: argparse.Namespace) -> BaseSegDataset:
+def build_dataset(args: argparse.Namespace) -> BaseDataset:
     """Build the test set, a part of it or of its labels if need be."""
     cfg = Config.fromfile(args.config)
     cfg.merge_from_dict(args.cfg_options or {})
@@ -80,7 +80,7 @@ def build_dataset(args: argparse.Namespace) -> BaseSegDataset:
     return DATASETS.build(dataset_cfg)
 
 
-def doubts_of_set(dataset: BaseSegDataset,
+def doubts_of_set(dataset: BaseDataset,
                   audits: list[SampleAudit]) -> list[str]:
     """Return what is doubtful about the whole, then about each image."""
     doubts = []
@@ -99,17 +99,17 @@ def doubts_of_set(dataset: BaseSegDataset,
     anomaly, normal = (sum(x.pixels(kind) for x in audits) for kind in (1, 0))
     if anomaly > normal:
         doubts.append('most pixels are anomalies; the labels may be inverted')
-    if type(dataset).load_data_list is BaseSegDataset.load_data_list:
+    if type(dataset).load_data_list is BaseDataset.load_data_list:
         doubts += unpaired_files(dataset, [audit.info for audit in audits])
     return doubts + [text for audit in audits for text in audit.doubts]
 
 
-def split_of(dataset: BaseSegDataset) -> dict:
+def split_of(dataset: BaseDataset) -> dict:
     """Return what is declared of a benchmark's split, or nothing."""
     return vars(dataset.split) if isinstance(dataset, AnomalyDataset) else {}
 
 
-def void_by_design(dataset: BaseSegDataset) -> tuple[int, ...]:
+def void_by_design(dataset: BaseDataset) -> tuple[int, ...]:
     """Return the positions of the images that the whole set leaves void."""
     split = split_of(dataset)
     whole = len(dataset) == split.get('length')
@@ -122,7 +122,7 @@ def shorten(names: Sequence[str], limit: int = 5) -> str:
         f' and {more} more' if more > 0 else '')
 
 
-def overview(dataset: BaseSegDataset,
+def overview(dataset: BaseDataset,
              audits: list[SampleAudit]) -> PrettyTable:
     table = PrettyTable(['', type(dataset).__name__], align='l')
     table.add_row(['folder', dataset.data_root])

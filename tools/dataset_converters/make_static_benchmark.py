@@ -28,8 +28,7 @@ from pathlib import Path
 import mmengine
 import numpy as np
 from mmengine.config import Config
-from mmengine.dataset import Compose
-from mmseg.datasets import BaseSegDataset
+from mmengine.dataset import BaseDataset, Compose
 from mmseg.registry import DATASETS
 from mmseg.utils import register_all_modules
 
@@ -152,7 +151,7 @@ def add_object_arguments(parser: argparse.ArgumentParser) -> None:
         '(default: 400)')
 
 
-def build_scenes(args: argparse.Namespace) -> BaseSegDataset:
+def build_scenes(args: argparse.Namespace) -> BaseDataset:
     """Build the scenes so that they load without any augmentation.
 
     Raises:
@@ -208,7 +207,7 @@ def build_paste(args: argparse.Namespace, source: object) -> OutlierPaste:
         blending=blending)
 
 
-def scene_names(scenes: BaseSegDataset) -> dict[str, str]:
+def scene_names(scenes: BaseDataset) -> dict[str, str]:
     """Return path -> name of each scene: its path below their folder."""
     folder = scenes.data_prefix['img_path']
     paths = [scenes.get_data_info(index)['img_path']
@@ -218,7 +217,7 @@ def scene_names(scenes: BaseSegDataset) -> dict[str, str]:
         for path in paths})
 
 
-def paste_scene(index: int, scenes: BaseSegDataset, names: dict[str, str],
+def paste_scene(index: int, scenes: BaseDataset, names: dict[str, str],
                 load: Compose, paste: OutlierPaste, seed: int,
                 out: Path) -> dict:
     """Paste onto one scene and write it; return its manifest entry.

@@ -2,7 +2,9 @@
 
 It runs also where mmseg_anomaly cannot be imported, and then says why.
 """
+import argparse
 import re
+from collections.abc import Sequence
 from importlib import import_module, metadata
 from pathlib import Path
 
@@ -68,6 +70,12 @@ def collect_env() -> dict[str, str]:
     return env
 
 
-if __name__ == '__main__':
+def main(argv: Sequence[str] | None = None) -> None:
+    argparse.ArgumentParser(
+        description=__doc__.splitlines()[0]).parse_args(argv)
     for name, value in collect_env().items():
         print(f'{name}: {value}')
+
+
+if __name__ == '__main__':
+    main()

@@ -21,13 +21,13 @@ from mmengine.config import Config  # noqa: E402
 from mmengine.logging import print_log  # noqa: E402
 from mmengine.runner import Runner  # noqa: E402
 
+from mmseg_anomaly.checks import integer_option  # noqa: E402
 from mmseg_anomaly.engine import command_line  # noqa: E402
+from mmseg_anomaly.engine.run_tool import ToolParser, run_tool  # noqa: E402
 
 # next to the tool that writes the same world
 sys.path.insert(0, str(Path(__file__).parents[1] / 'dataset_converters'))
 
-from mmseg_anomaly.checks import integer_option
-from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
 from road_world.writer import WorldSize, write_world  # noqa: E402
 
 CONFIG = (

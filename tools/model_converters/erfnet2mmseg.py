@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from mmengine.logging import print_log
 
 from mmseg_anomaly.class_names import meta_of_dataset
+from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
 from mmseg_anomaly.model_conversion import (
     from_original_erfnet,
     read_checkpoint,
@@ -20,7 +21,7 @@ from mmseg_anomaly.model_conversion.erfnet import NUM_CLASSES
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = ToolParser(
         description=__doc__.splitlines()[0],
         epilog='\n'.join(__doc__.splitlines()[1:]),
         formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -43,4 +44,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_tool(main)
