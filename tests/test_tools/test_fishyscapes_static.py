@@ -1,6 +1,8 @@
 """Differences become images, one version at a time."""
+import io
 import json
 import os
+import zipfile
 
 import cv2
 import numpy as np
@@ -116,3 +118,30 @@ def test_converter__unpickles_nothing(run, release, tmp_path):
     with pytest.raises(ValueError, match='allow_pickle=False'):
         run()
     assert not (tmp_path / 'trace').exists()
+
+
+def npy_header(shape):
+    """Return an array file that claims a shape and holds nothing."""
+    buffer = io.BytesIO()
+    np.lib.format.write_array_header_1_0(buffer, dict(
+        descr='<i2', fortran_order=False, shape=shape))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(('members', 'message'), [
+    ({'rgb.npy': npy_header((10**5, 10**5, 3))},
+     r'a_rgb.npz is \(100000, 100000, 3\), its image \(2, 3, 3\)'),
+    ({'rgb.npy': npy_header((2, 3, 3))}, 'a_rgb.npz cannot be read'),
+    ({'rgb.npy': b'nothing'}, 'a_rgb.npz cannot be read'),
+    ({'other.npy': b''}, 'a_rgb.npz cannot be read .*rgb.npy'),
+    (None, 'a_rgb.npz cannot be read .*zip'),
+])
+def test_damaged_difference__is_named(tool, tmp_path, members, message):
+    path = tmp_path / 'a_rgb.npz'
+    path.write_bytes(b'PK')
+    if members is not None:
+        with zipfile.ZipFile(path, 'w') as archive:
+            for name, content in members.items():
+                archive.writestr(name, content)
+    with pytest.raises(ValueError, match=message):
+        tool.read_difference(path, (2, 3, 3))

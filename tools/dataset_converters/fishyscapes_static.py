@@ -11,12 +11,15 @@ difference to an image of Cityscapes val. This adds the two, losslessly:
 """
 import argparse
 import shutil
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from zipfile import BadZipFile, ZipFile
 
 import cv2
 import mmengine
 import numpy as np
+from numpy.lib import format as npy
 
 from mmseg_anomaly.datasets.benchmarks.fishyscapes import (
     VERSION_FILE,
@@ -70,6 +73,32 @@ def add_difference(image: np.ndarray, difference: np.ndarray) -> np.ndarray:
     return total.clip(0, 255).astype(np.uint8)
 
 
+def read_difference(source: Path, image_shape: tuple) -> np.ndarray:
+    """Read what a file of the release adds to an image.
+
+    Args:
+        source: ``*_rgb.npz``.
+        image_shape: (H, W, 3), compared before the array is read.
+
+    Raises:
+        ValueError: If the file is damaged or of another size.
+    """
+    try:
+        with ZipFile(source) as archive, archive.open('rgb.npy') as member:
+            major, _ = npy.read_magic(member)
+            read_header = (npy.read_array_header_1_0 if major == 1 else
+                           npy.read_array_header_2_0)
+            shape, _, dtype = read_header(member)
+        if shape == image_shape or dtype.hasobject:  # which is refused
+            with np.load(source) as file:
+                return file['rgb']
+    except (BadZipFile, EOFError, KeyError, ValueError, zlib.error) as error:
+        raise ValueError(f'{source} cannot be read ({error}); download the '
+                         'release again') from error
+    raise ValueError(f'the difference in {source} is {shape}, its image '
+                     f'{image_shape}; they must be equal')
+
+
 def convert_image(source: Path, cityscapes: Path, out: Path) -> str:
     """Write an image and its label; return their common name."""
     stem = source.name[:-len(SUFFIX)]  # NNNN_CITY_SEQUENCE_FRAME
@@ -81,8 +110,8 @@ def convert_image(source: Path, cityscapes: Path, out: Path) -> str:
         raise FileNotFoundError(f'{source} changes {image_path}, which is '
                                 'missing or broken; give leftImg8bit/val of '
                                 'Cityscapes')
-    with np.load(source) as file:
-        result = add_difference(image[..., ::-1], file['rgb'])
+    result = add_difference(image[..., ::-1],
+                            read_difference(source, image.shape))
     name = f'{stem}.png'
     if not cv2.imwrite(str(out / 'images' / name), result[..., ::-1]):
         raise OSError(f'could not write to {out}; check the disk')

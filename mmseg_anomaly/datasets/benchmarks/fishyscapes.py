@@ -54,6 +54,7 @@ class FishyscapesLostAndFoundDataset(AnomalyDataset):
 
     Raises:
         FileNotFoundError: If an image is missing.
+        ValueError: If an image has two labels.
 
     Source: Blum et al., arXiv 1904.03215; file names: bdl-benchmark,
         ``fishyscapes_tfds.py``, and road-anomaly-benchmark.
@@ -79,10 +80,13 @@ class FishyscapesLostAndFoundDataset(AnomalyDataset):
         labels = list_files(
             Path(self.data_root, layout.label_folder),
             (layout.label_suffix, ))
-        frame_ids = {
-            # NNNN_ of the release is a count
-            re.sub(r'^\d{4}_', '', key): label for key, label in labels.items()
-        }
+        frame_ids = {}
+        for key, label in labels.items():
+            frame_id = re.sub(r'^\d{4}_', '', key)  # a count, in the release
+            first = frame_ids.setdefault(frame_id, label)
+            if first is not label:
+                raise ValueError(f'{first} and {label} are labels of one '
+                                 'image; remove one of them')
         return [Frame(frame_id, self._image_of(frame_id), label)
                 for frame_id, label in sorted(frame_ids.items())]
 

@@ -156,6 +156,9 @@ def _read_manifest(path: Path) -> dict:
         raise ValueError(f'{path} has {len(manifest["palette"])} colours '
                          f'(`palette`) of {len(manifest["classes"])} classes; '
                          f'{_REMEDY}')
+    if len(set(manifest['classes'])) < len(manifest['classes']):
+        raise ValueError(f'{path} names a class twice in `classes`, got '
+                         f'{manifest["classes"]}; {_REMEDY}')
     for key in ('image', 'annotation'):
         rows = {}
         for row, item in enumerate(manifest['images']):

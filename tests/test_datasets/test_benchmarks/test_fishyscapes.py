@@ -104,3 +104,24 @@ def test_static__points_the_release_to_the_converter(tmp_path, build, folder):
     with pytest.raises(FileNotFoundError, match='differences to Cityscapes; '
                        r'turn .* by tools/.*/fishyscapes_static\.py'):
         build(STATIC)
+
+
+def test_two_labels_of_one_image__are_refused(write_frame, build, tmp_path):
+    write_labels_and_images(write_frame, 'official')
+    label, = (tmp_path / 'labels').glob('0007_*_labels.png')
+    label.with_name(f'0100{label.name[4:]}').write_bytes(label.read_bytes())
+    with pytest.raises(ValueError, match='0007_.* and .*0100_.*_labels.png '
+                       'are labels of one image'):
+        build(LAF, 'labels', image_root=str(tmp_path / 'laf'))
+
+
+@pytest.mark.parametrize(('content', 'message'), [
+    ('', 'could not be read as JSON'), ('null', 'must hold a dict'),
+    ('{"version": "v2"}', r"has no \['sha256'\]"),
+    ('{"version": null, "sha256": {}}', 'must have `version` as str'),
+])
+def test_damaged_record__is_named(static, build, content, message):
+    (static / VERSION_FILE).write_text(content)
+    with pytest.raises(ValueError, match=f'{VERSION_FILE} {message}.*; '
+                       'convert the set again'):
+        build(STATIC)

@@ -145,6 +145,7 @@ def test_broken_images__cannot_be_the_whole_set(folder):
 @pytest.mark.parametrize(('change', 'message'), [
     (dict(classes=None), r'manifest.json must have `classes` as list\[str\]'),
     (dict(images={}), r'manifest.json must have `images` as list\[dict\]'),
+    (dict(classes=['road', 'road']), 'manifest.json names a class twice'),
     (dict(palette=[[1, 2, 3]]), 'manifest.json has 1 colours .* 2 classes'),
     (dict(images=[dict(image='images/a.png')]),
      r"images\[0\] of .*manifest.json has no \['annotation'\]"),

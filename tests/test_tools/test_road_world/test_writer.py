@@ -136,3 +136,11 @@ def test_size__refuses_too_little(wrong, message):
 ])
 def test_run_lengths__by_hand(mask, counts):
     assert run_lengths(np.array(mask, bool)) == counts
+
+
+@pytest.mark.parametrize('content', ['', '{"version": 1', 'null'])
+def test_world__damaged_record_is_named(tmp_path, content):
+    (tmp_path / 'synthetic_roads.json').write_text(content)
+    with pytest.raises(ValueError, match='synthetic_roads.json .*choose '
+                       'another folder'):
+        write_world(tmp_path, SIZE)
