@@ -62,8 +62,12 @@ def _read_folder(path: Path) -> tuple[StateDict, dict[str, Any]]:
         if not file.is_file():
             raise FileNotFoundError(f'{path} lacks {name}, which its '
                                     f'{INDEX} names: download it again')
-        shard = load_from_local(file, map_location='cpu', mmap=True)
-        weights.update(tensors_of(shard, f'`{file}`'))
+        shard = tensors_of(load_from_local(file, map_location='cpu',
+                                           mmap=True), f'`{file}`')
+        if twice := sorted(weights.keys() & shard.keys()):
+            raise ValueError(f'{file} holds {twice[0]}, which another file '
+                             f'of {path} holds, too: download them again')
+        weights.update(shard)
         if file.suffix == '.safetensors':
             about.update(_unpack(metadata_of(file), file))
     if (path / 'config.json').is_file():
@@ -91,6 +95,10 @@ def _files_of(path: Path) -> Iterable[str]:
         if not shards:
             raise ValueError(f'{path / INDEX} names no files (`weight_map`): '
                              'get or write it again')
+        wrong = [name for name in shards.values() if Path(name).name != name]
+        if wrong:
+            raise ValueError(f'{path / INDEX} names {wrong[0]!r}, which is '
+                             f'no file in {path}: get or write it again')
         return sorted(set(shards.values()))
     if (path / OLD_WEIGHTS).is_file():
         return [OLD_WEIGHTS]

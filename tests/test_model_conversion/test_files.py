@@ -111,3 +111,24 @@ def test_read__notes_that_are_damaged(about, message, tmp_path):
     torch.save(dict(state_dict=WEIGHTS, meta=about), tmp_path / 'x.pth')
     with pytest.raises(ValueError, match=message):
         read_checkpoint(tmp_path / 'x.pth')
+
+
+def test_read__tensor_of_two_files(tmp_path):
+    for name in 'ab':
+        write_checkpoint(tmp_path / f'{name}.safetensors', WEIGHTS)
+    (tmp_path / 'model.safetensors.index.json').write_text(
+        '{"weight_map": {"x": "a.safetensors", "y": "b.safetensors"}}')
+    with pytest.raises(ValueError, match='b.safetensors holds .*, which '
+                       'another file of .* holds, too'):
+        read_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize('name', [
+    '../a.safetensors', '/a.safetensors', 'b/../../a.safetensors'])
+def test_read__index_that_leaves_its_folder(name, tmp_path):
+    write_checkpoint(tmp_path / 'a.safetensors', WEIGHTS)
+    (tmp_path / 'model').mkdir()
+    index = tmp_path / 'model' / 'model.safetensors.index.json'
+    index.write_text(f'{{"weight_map": {{"x": "{name}"}}}}')
+    with pytest.raises(ValueError, match=f"names '{name}', which is no file"):
+        read_checkpoint(tmp_path / 'model')
