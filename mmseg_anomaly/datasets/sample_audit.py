@@ -14,6 +14,7 @@ from .label_files import (
     read_label,
     stored_ids,
 )
+from .orientation import orientation_note
 
 
 @dataclass
@@ -66,6 +67,8 @@ def audit_sample(info: dict, num_classes: int,
         check_image(info['img_path'])
         with Image.open(info['img_path']) as image:
             audit.size_wh = image.size
+        if note := orientation_note(Path(info['img_path']).read_bytes()):
+            audit.doubts.append(f'{audit.name}: {note}')
     except ValueError as error:
         audit.doubts.append(str(error))
     if not audit.has_label_file:

@@ -190,7 +190,9 @@ def tile(audit: SampleAudit) -> np.ndarray:
     """Return a small picture with the name of its image below."""
     picture = np.full((TILE_WH[1] + CAPTION_PX, TILE_WH[0], 3), 40, np.uint8)
     if audit.size_wh is not None:
-        image = cv2.resize(mmcv.imread(audit.info['img_path']), TILE_WH,
+        stored = mmcv.imread(audit.info['img_path'],
+                             'color_ignore_orientation')
+        image = cv2.resize(stored, TILE_WH,
                            interpolation=cv2.INTER_AREA)
         if audit.table is not None:
             paint(image, split_outliers(audit.table)[1][read_label(

@@ -105,7 +105,8 @@ def convert_image(source: Path, cityscapes: Path, out: Path) -> str:
     city_id = stem.split('_', 1)[1]
     image_path = (cityscapes / city_id.split('_')[0] /
                   f'{city_id}_leftImg8bit.png')
-    image = cv2.imread(str(image_path))
+    image = cv2.imread(
+        str(image_path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     if image is None:
         raise FileNotFoundError(f'{source} changes {image_path}, which is '
                                 'missing or broken; give leftImg8bit/val of '

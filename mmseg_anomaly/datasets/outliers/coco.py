@@ -9,6 +9,7 @@ from mmseg.registry import DATASETS
 from mmseg_anomaly.checks import check_flags, check_text
 from mmseg_anomaly.paths import inside
 
+from ..orientation import orientation_note
 from .coco_filters import (
     ROAD_CATEGORIES,
     ROAD_SURFACES,
@@ -189,8 +190,10 @@ class CocoOutliers:
         size_hw = tuple(self._index['sizes_hw'][image_row].tolist())
         found_hw = image_size(content, self._images.path / name)
         if found_hw != size_hw:
+            note = orientation_note(content)
             raise BrokenImageError(
                 f'{self._images.path / name} has (height, width) '
                 f'{found_hw}, but {self.ann_file} says {size_hw}; its '
-                'masks do not fit')
+                f'masks do not fit{note and "; "}{note}')
+        self._images.name_turned(name, content)
         return decode_image(content, self._images.path / name)

@@ -2,6 +2,7 @@
 
 Shape letters: H, W of the image.
 """
+import logging
 import os
 import zlib
 from collections.abc import Iterable
@@ -11,10 +12,12 @@ from zipfile import BadZipFile, ZipFile
 
 import cv2
 import numpy as np
+from mmengine.logging import print_log
 from PIL import Image, UnidentifiedImageError
 
 from ..image_check import has_end_mark
 from ..label_files import PILLOW_ERRORS
+from ..orientation import orientation_note
 
 # a password and unknown compression come as RuntimeError
 _ZIP_ERRORS = (BadZipFile, EOFError, RuntimeError, zlib.error)
@@ -44,6 +47,7 @@ class ImageFiles:
         self._zip_path, self._prefix = _split_at_zip(self.path)
         self._zip: ZipFile | None = None
         self._process_id = -1
+        self._looked_at: set[str] = set()
         if self._zip_path is None and not self.path.is_dir():
             raise FileNotFoundError(
                 f'there is no folder {self.path}; check `data_root` and '
@@ -104,8 +108,19 @@ class ImageFiles:
         Raises:
             BrokenImageError: If it cannot be read or decoded.
         """
-        return decode_image(self.read(name), self.path / name,
-                            with_alpha=with_alpha)
+        content = self.read(name)
+        image = decode_image(content, self.path / name, with_alpha=with_alpha)
+        self.name_turned(name, content)
+        return image
+
+    def name_turned(self, name: str, content: bytes) -> None:
+        """Warn once of an image that is displayed otherwise than stored."""
+        if name in self._looked_at:
+            return
+        self._looked_at.add(name)
+        if note := orientation_note(content):
+            print_log(f'{self.path / name}: {note}', logger='current',
+                      level=logging.WARNING)
 
     def _open_zip(self) -> ZipFile:
         if self._zip is None or self._process_id != os.getpid():

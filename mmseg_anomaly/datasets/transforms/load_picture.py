@@ -1,8 +1,18 @@
 """Take a picture from an array or from its file."""
+import logging
+from typing import Any
+
+from mmcv.transforms import LoadImageFromFile as PlainLoader
+from mmengine import fileio
+from mmengine.logging import print_log
 from mmseg.datasets.transforms import LoadImageFromNDArray
 from mmseg.registry import TRANSFORMS
 
 from mmseg_anomaly.pictures import three_channel_image
+
+from ..orientation import orientation_note
+
+_TURNING = ('color', 'grayscale')  # MMCV's flags that obey EXIF
 
 
 # In place of MMSeg's transform of the same name.
@@ -36,3 +46,45 @@ class LoadPicture(LoadImageFromNDArray):
                                                               (4, )):
             results = {**results, 'img': three_channel_image(image)}
         return super().transform(results)
+
+
+# In place of MMCV's transform of the same name, in MMSeg's scope.
+@TRANSFORMS.register_module()
+class LoadImageFromFile(PlainLoader):
+    """Read a picture of a dataset as it is stored, another as displayed.
+
+    Labels are arrays of the stored pixels, whatever the EXIF orientation of
+    the image says, and so are maps and predictions that are written. An image
+    whose tag matters is named in a warning. Datasets are recognised by
+    ``reduce_zero_label``, which MMSeg requires of every one.
+
+    Required Keys: img_path; optional reduce_zero_label.
+
+    Added Keys: img, img_shape, ori_shape.
+
+    Args:
+        args: As in MMCV's ``LoadImageFromFile``.
+        kwargs: Likewise, by name.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._stored = PlainLoader(*args, **kwargs)
+        if self.color_type in _TURNING and self.imdecode_backend in (
+                None, 'cv2', 'pillow'):
+            self._stored.color_type += '_ignore_orientation'
+        self._named: set[str] = set()
+
+    def transform(self, results: dict) -> dict | None:
+        """Load the picture of ``results``."""
+        if 'reduce_zero_label' not in results:
+            return super().transform(results)
+        path = results['img_path']
+        loaded = self._stored.transform(results)
+        if loaded is not None and path not in self._named:
+            self._named.add(path)
+            content = fileio.get(path, backend_args=self.backend_args)
+            if note := orientation_note(content):
+                print_log(f'{path}: {note}', logger='current',
+                          level=logging.WARNING)
+        return loaded

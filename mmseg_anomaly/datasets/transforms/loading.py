@@ -1,5 +1,6 @@
 """Load label maps and refuse ids that mean nothing."""
 import numpy as np
+from mmengine import fileio
 from mmseg.datasets.transforms import LoadAnnotations
 from mmseg.registry import TRANSFORMS
 
@@ -16,6 +17,7 @@ from ..label_files import (
     read_label,
     stored_ids,
 )
+from ..orientation import orientation_note
 
 
 @TRANSFORMS.register_module()
@@ -79,10 +81,12 @@ class LoadCheckedAnnotations(LoadAnnotations):
         path = results['seg_map_path']
         raw_label = read_label(path, self.backend_args)
         if raw_label.shape != results.get('ori_shape', raw_label.shape):
+            note = orientation_note(fileio.get(
+                results['img_path'], backend_args=self.backend_args))
             raise ValueError(
                 f'label file {path} is {raw_label.shape} (h, w), its image '
                 f'{results["img_path"]} is {results["ori_shape"]}; they must '
-                'be equal')
+                f'be equal{note and "; "}{note}')
         self._check_ids(raw_label, results)
         results['gt_seg_map'] = stored_ids(results.get('label_map'))[raw_label]
         results['seg_fields'].append('gt_seg_map')
