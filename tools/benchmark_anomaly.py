@@ -9,6 +9,7 @@ import copy
 import gc
 import logging
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from mmengine.config import Config
@@ -23,7 +24,12 @@ from mmseg_anomaly.datasets.benchmarks.catalog import (
 )
 from mmseg_anomaly.engine import command_line
 from mmseg_anomaly.engine.head_checkpoint import attached_head
-from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
+from mmseg_anomaly.engine.run_tool import (
+    StatedError,
+    ToolParser,
+    run_tool,
+    stated_errors,
+)
 from mmseg_anomaly.evaluation.pixels.pixel_counts import PROTOCOLS
 from mmseg_anomaly.evaluation.threshold_file import read_threshold
 from mmseg_anomaly.file_hash import sha256_of
@@ -36,9 +42,8 @@ from mmseg_anomaly.models.scoring.scorer_configs import (
     scorer_name,
 )
 from mmseg_anomaly.reporting import (
-    FinishedRun,
     Report,
-    changed_settings,
+    find_finished,
     load_run,
     save_run,
     write_report,
@@ -92,6 +97,10 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--skip-broken', action='store_true',
         help='leave broken images out, and call the numbers of their '
         'dataset partial')
+    parser.add_argument(
+        '--allow-partial', action='store_true',
+        help='also evaluate datasets that lack files, and call their numbers '
+        'partial')
     command_line.add_common_arguments(parser)
     return parser.parse_args(argv)
 
@@ -105,25 +114,6 @@ def choose_scorers(cfg: Config, names: list[str] | None) -> list[str | dict]:
         cfg.model.get('vit'), cfg.model.backbone, cfg.model.decode_head)
     head = as_evidence_head(MODELS.build(decode_head))
     return fitting_scorers(head.is_mask_classifier, head.evidence_names)
-
-
-def test_pipeline(cfg: Config) -> list[dict]:
-    """Return the config's pipeline of images with labels.
-
-    Raises:
-        ValueError: If it does not check the labels it loads.
-    """
-    pipeline = cfg.test_dataloader.dataset.get('pipeline')
-    if pipeline is None:
-        pipeline = cfg.test_pipeline
-    kinds = [step['type'] for step in pipeline]
-    if 'LoadCheckedAnnotations' not in kinds:
-        raise ValueError(
-            'the test pipeline of the config must load labels by '
-            'LoadCheckedAnnotations, which refuses labels of another '
-            f'convention, got {kinds}; put it in the place of '
-            'LoadAnnotations, with the `num_classes` of the model')
-    return pipeline
 
 
 def evaluators(args: argparse.Namespace, name: str,
@@ -145,9 +135,10 @@ def dataset_config(cfg: Config, name: str, found: dict,
     """Return the config that tests the model on one dataset."""
     cfg = copy.deepcopy(cfg)
     folder = Path(cfg.work_dir, name)
-    dataset = dict(found, pipeline=test_pipeline(cfg))
-    if args.skip_broken:
-        dataset['skip_broken'] = True
+    dataset = dict(found, pipeline=command_line.labelled_pipeline(cfg))
+    for key in ('skip_broken', 'allow_partial'):
+        if getattr(args, key) or cfg.test_dataloader.dataset.get(key):
+            dataset[key] = True
     cfg.test_dataloader = dict(
         batch_size=1,
         num_workers=cfg.test_dataloader.get('num_workers', 0),
@@ -184,29 +175,22 @@ def settings_of(cfg: Config, checkpoint_sha256: str,
         versions=versions())
 
 
-def find_finished(folder: Path, settings: dict) -> FinishedRun | None:
-    """Return the run of a dataset if it need not be run again."""
-    run = load_run(folder)
-    changes = [] if run is None else changed_settings(run, settings)
-    if changes:
-        print_log(f'{folder.name} is run again, for this changed: '
-                  f'{"; ".join(changes)}', 'current', logging.WARNING)
-    elif run is not None:
-        partial = run.facts['partial']
-        print_log(f'{folder.name} was finished before and is not run again' +
-                  (f'; it is partial, {partial}: delete {folder} to run it '
-                   'again' if partial else ''), 'current')
-    return None if changes else run
-
-
 def evaluate(cfg: Config, settings: dict) -> None:
-    """Test the model on one dataset and keep what was found."""
+    """Test the model on one dataset and keep what was found.
+
+    Raises:
+        StatedError: If the set cannot be evaluated, and others can.
+    """
     folder = Path(cfg.work_dir)
     runner = command_line.build_runner(cfg)
     # The processes have met in here, so all know by now what is finished.
     if runner.rank == 0:
         discard_run(folder)
-    metrics = runner.test()
+    with stated_errors():
+        runner.test_loop  # noqa: B018, builds the set, on all processes alike
+    # Of several processes one may fail, and the others would wait for it.
+    with stated_errors() if runner.world_size == 1 else nullcontext():
+        metrics = runner.test()
     if runner.rank > 0:
         return
     command_line.warn_of_rounding(metrics)
@@ -279,14 +263,21 @@ def main(argv: Sequence[str] | None = None) -> None:
         if finished[name] is None:
             print_log(f'dataset {number} of {len(configs)}: {name}',
                       'current')
-            evaluate(each, settings[name])
+            try:
+                evaluate(each, settings[name])
+            except StatedError as error:
+                report.missing[name] = str(error)
+                print_log(f'{name} is left out: {error}', 'current',
+                          logging.ERROR)
             gc.collect()  # a runner is a cycle, and holds the whole model
         if command_line.is_first_process(args.launcher):
-            report.runs.append(finished[name] or load_run(work_dir / name))
+            if name not in report.missing:
+                report.runs.append(finished[name] or load_run(work_dir / name))
             write_report(report, work_dir)
     if command_line.is_first_process(args.launcher):
         print_log(f'{work_dir / "results.md"}\n\n{markdown_text(report)}',
                   'current')
+    report.refuse_missing(work_dir)
 
 
 if __name__ == '__main__':

@@ -102,6 +102,25 @@ def enable_heatmaps(cfg: Config, output_dir: str, method: str) -> None:
     cfg.test_evaluator = [*evaluators, dict(type='Float16AnomalyMetric')]
 
 
+def labelled_pipeline(cfg: Config) -> list[dict]:
+    """Return the config's pipeline of images with labels.
+
+    Raises:
+        ValueError: If it does not check the labels it loads.
+    """
+    pipeline = cfg.test_dataloader.dataset.get('pipeline')
+    if pipeline is None:
+        pipeline = cfg.test_pipeline
+    kinds = [step['type'] for step in pipeline]
+    if 'LoadCheckedAnnotations' not in kinds:
+        raise ValueError(
+            'the test pipeline of the config must load labels by '
+            'LoadCheckedAnnotations, which refuses labels of another '
+            f'convention, got {kinds}; put it in the place of '
+            'LoadAnnotations, with the `num_classes` of the model')
+    return pipeline
+
+
 def check_thresholds(cfg: Config) -> list[ConfigDict]:
     """Check that threshold files of metrics are for the model.
 

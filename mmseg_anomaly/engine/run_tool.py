@@ -7,13 +7,17 @@ lists it; everything else is a bug and keeps its traceback, as every error
 does with ``--debug``.
 """
 import ast
+import logging
 import re
 import sys
 import traceback
 from argparse import ArgumentParser
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
+
+from mmengine.logging import print_log
 
 Main = Callable[[Sequence[str] | None], int | None]
 
@@ -91,6 +95,27 @@ def _end(tool: Path, line: str, code: int) -> NoReturn:
     sys.stdout.flush()  # what was logged comes first
     sys.stderr.write(f'{tool.name}: {line}\n')
     sys.exit(code)
+
+
+class StatedError(Exception):
+    """A part of a run failed; the message is one line for users."""
+
+
+@contextmanager
+def stated_errors() -> Iterator[None]:
+    """State any error in one line, a bug after its traceback in the log.
+
+    Raises:
+        StatedError: In the place of the error.
+    """
+    try:
+        yield
+    except Exception as error:
+        sentence = sentence_of(error, (PACKAGE, PACKAGE.parent / 'tools'))
+        if sentence is None:
+            print_log(traceback.format_exc(), 'current', logging.ERROR)
+            sentence = _one_line(f'{type(error).__name__}: {error}')
+        raise StatedError(sentence) from error
 
 
 def sentence_of(error: Exception, own: Sequence[Path]) -> str | None:

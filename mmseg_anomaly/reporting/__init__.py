@@ -1,8 +1,14 @@
 """Tables and pictures of a checkpoint's results on many datasets."""
 from .report import Report, write_report
-from .runs import FinishedRun, changed_settings, load_run, save_run
+from .runs import (
+    FinishedRun,
+    changed_settings,
+    find_finished,
+    load_run,
+    save_run,
+)
 
 __all__ = [
-    'FinishedRun', 'Report', 'changed_settings', 'load_run', 'save_run',
-    'write_report'
+    'FinishedRun', 'Report', 'changed_settings', 'find_finished', 'load_run',
+    'save_run', 'write_report'
 ]

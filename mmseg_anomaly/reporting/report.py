@@ -3,7 +3,7 @@ import csv
 import io
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ class Report:
         formulas: Scorer -> what it computes.
         titles: Dataset -> its name in tables.
         runs: One for each dataset, in the order of the tables.
+        missing: Dataset -> why it could not be evaluated.
     """
 
     model: dict[str, str]
@@ -35,6 +36,20 @@ class Report:
     formulas: dict[str, str]
     titles: dict[str, str]
     runs: Sequence[FinishedRun]
+    missing: dict[str, str] = field(default_factory=dict)
+
+    def refuse_missing(self, folder: Path) -> None:
+        """Raise if a dataset is missing; the folder holds the others.
+
+        Raises:
+            ValueError: With the reason of each.
+        """
+        if self.missing:
+            reasons = '; '.join(f'{name}: {reason}'
+                                for name, reason in self.missing.items())
+            raise ValueError(
+                f'{len(self.missing)} of {len(self.titles)} datasets are '
+                f'missing in {folder / "results.md"}: {reasons}')
 
 
 def write_report(report: Report, folder: str | Path) -> None:
@@ -67,6 +82,11 @@ def main_table(report: Report) -> Table:
             values += [measured['values'].get(metric, math.nan)
                        for metric, _ in PIXEL_METRICS]
             values += _components(run, scorer).values()
+    for name in report.missing:
+        columns += [Column(f'{report.titles[name]} (missing)', *metric)
+                    for metric in PIXEL_METRICS]
+        for _, values in rows:
+            values += [math.nan] * len(PIXEL_METRICS)
     return Table(columns, rows)
 
 
@@ -98,7 +118,8 @@ def json_content(report: Report) -> dict[str, Any]:
         'void': VOID_POLICY,
         'formulas': report.formulas,
         'datasets': {run.name: _dataset_content(report, run)
-                     for run in report.runs}
+                     for run in report.runs},
+        'missing': report.missing
     })
 
 
@@ -140,6 +161,9 @@ def csv_text(report: Report) -> str:
                 **{f'{name}_version': version
                    for name, version in report.versions.items()}
             })
+    lines += [{'dataset': name, 'scorer': scorer, 'missing': reason}
+              for name, reason in report.missing.items()
+              for scorer in report.formulas]
     names = list(dict.fromkeys(key for line in lines for key in line))
     text = io.StringIO()
     writer = csv.DictWriter(text, names, lineterminator='\n', restval='')
@@ -174,12 +198,16 @@ def markdown_text(report: Report) -> str:
     """Return the table, then what its numbers rest on."""
     counts = [{'dataset': _title(report, run), **_counts(run)}
               for run in report.runs]
-    keys = [key for key in counts[0] if key not in ('void', 'partial')]
+    keys = [key for key in (counts or [{}])[0]
+            if key not in ('void', 'partial')]
     parts = [
         to_markdown(main_table(report)),
         'Percent. ' + _provenance(report) + f' Void: {VOID_POLICY}.\n',
-        markdown_table(keys, [[row[key] for key in keys] for row in counts]),
+        *([markdown_table(keys, [[row[key] for key in keys]
+                                 for row in counts])] if counts else []),
         *_partial_sets(report),
+        *(f'**{report.titles[name]} is missing**: {reason}.\n'
+          for name, reason in report.missing.items()),
         markdown_table(('scorer', 'score, larger = more anomalous'),
                        [(f'`{name}`', f'`{formula}`')
                         for name, formula in report.formulas.items()]),
@@ -226,6 +254,8 @@ def latex_document(report: Report) -> str:
     counts = [f'% {_title(report, run)}: ' + ', '.join(
         f'{key} {value}' for key, value in _counts(run).items())
         for run in report.runs]
+    counts += [f'% {report.titles[name]} is missing: {reason}'
+               for name, reason in report.missing.items()]
     formulas = [f'% {name} = {formula}'
                 for name, formula in report.formulas.items()]
     return '\n'.join([f'% {_provenance(report)}', *counts, *formulas,

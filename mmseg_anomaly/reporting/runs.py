@@ -1,9 +1,12 @@
 """Store and reload the results of one dataset."""
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from mmengine.logging import print_log
 
 from ..text_files import parse_json
 from .provenance import write_json
@@ -79,3 +82,27 @@ def changed_settings(run: FinishedRun,
         for key in sorted({*run.settings, *wanted})
         if run.settings.get(key) != wanted.get(key)
     ]
+
+
+def find_finished(folder: Path,
+                  settings: Mapping[str, Any]) -> FinishedRun | None:
+    """Return the run of a dataset if it need not be run again.
+
+    Args:
+        folder: Named like the dataset.
+        settings: What its numbers would depend on now.
+
+    Raises:
+        ValueError: If its files cannot be read.
+    """
+    run = load_run(folder)
+    changes = [] if run is None else changed_settings(run, settings)
+    if changes:
+        print_log(f'{folder.name} is run again, for this changed: '
+                  f'{"; ".join(changes)}', 'current', logging.WARNING)
+    elif run is not None:
+        partial = run.facts['partial']
+        print_log(f'{folder.name} was finished before and is not run again' +
+                  (f'; it is partial, {partial}: delete {folder} to run it '
+                   'again' if partial else ''), 'current')
+    return None if changes else run

@@ -42,6 +42,42 @@ def test_benchmark__goes_on_where_it_stopped(
         lambda: run_tool(*arguments, '--scorers', 'rba')) == 0
 
 
+@pytest.mark.parametrize('flags', [
+    (), ('--allow-partial', ),
+    ('--cfg-options', 'test_dataloader.dataset.allow_partial=True')])
+def test_benchmark__reports_a_missing_set_after_the_others(
+        flags, config, checkpoint, data_root, tmp_path, run_tool):
+    (data_root / 'RoadAnomaly21/images/7.png').unlink()
+    arguments = ('benchmark_anomaly', config, checkpoint, '--data-root',
+                 data_root, '--work-dir', tmp_path / 'work', '--scorers',
+                 'rba', *flags)
+    if flags:
+        run_tool(*arguments)
+        results = json.loads((tmp_path / 'work/results.json').read_text())
+        assert results['datasets']['road_anomaly21']['num_images'] == 9
+        return
+    with pytest.raises(ValueError, match='1 of 2 datasets are missing in .*'
+                       'results.md: road_anomaly21: .*labels_masks/7.png is a '
+                       'label without an image.*`allow_partial=True`'):
+        run_tool(*arguments)
+    results = json.loads((tmp_path / 'work/results.json').read_text())
+    assert list(results['datasets']) == ['road_obstacle21']
+    assert '7.png' in results['missing']['road_anomaly21']
+    table = (tmp_path / 'work/results.md').read_text()
+    assert 'RoadAnomaly21 val (missing) AuPRC' in table
+    assert '7.png is a label without an image' in table
+
+
+def test_benchmark__says_so_if_every_set_is_missing(
+        config, checkpoint, tmp_path, run_tool):
+    write_own_set(tmp_path / 'benchmarks/mine', 2)
+    (tmp_path / 'benchmarks/mine/images/1.png').unlink()
+    with pytest.raises(ValueError, match='1 of 1 datasets are missing'):
+        run_tool('benchmark_anomaly', config, checkpoint, '--data-root',
+                 tmp_path / 'benchmarks', '--work-dir', tmp_path / 'work')
+    assert '1.png is missing' in (tmp_path / 'work/results.md').read_text()
+
+
 def test_benchmark__runs_again_with_another_pixel_head(
         tiny_pixel_head_config, config, data_root, tmp_path, run_tool,
         capsys):

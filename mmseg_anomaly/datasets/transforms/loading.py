@@ -1,6 +1,7 @@
 """Load label maps and refuse ids that mean nothing."""
+from pathlib import Path
+
 import numpy as np
-from mmengine import fileio
 from mmseg.datasets.transforms import LoadAnnotations
 from mmseg.registry import TRANSFORMS
 
@@ -81,8 +82,9 @@ class LoadCheckedAnnotations(LoadAnnotations):
         path = results['seg_map_path']
         raw_label = read_label(path, self.backend_args)
         if raw_label.shape != results.get('ori_shape', raw_label.shape):
-            note = orientation_note(fileio.get(
-                results['img_path'], backend_args=self.backend_args))
+            image = Path(results['img_path'])
+            note = orientation_note(image.read_bytes()) if (
+                image.is_file()) else ''
             raise ValueError(
                 f'label file {path} is {raw_label.shape} (h, w), its image '
                 f'{results["img_path"]} is {results["ori_shape"]}; they must '
