@@ -94,6 +94,18 @@ def test_missing_cityscapes_image__is_named(run, cityscapes):
         run()
 
 
+def test_conversion_that_stops__starts_over(run, cityscapes, tmp_path):
+    image = next((cityscapes / 'frankfurt').iterdir())
+    hidden = image.rename(tmp_path / 'hidden.png')
+    with pytest.raises(FileNotFoundError):
+        run()
+    assert not (tmp_path / 'out').exists()
+    assert (tmp_path / 'out.partial').is_dir()
+    hidden.rename(image)
+    assert len(list((run() / 'images').iterdir())) == 30
+    assert not (tmp_path / 'out.partial').exists()
+
+
 def test_release__must_be_unpacked(run, tmp_path):
     (tmp_path / 'fs_val_v1').mkdir()
     with pytest.raises(FileNotFoundError, match=r'no \*_rgb.npz; unpack'):

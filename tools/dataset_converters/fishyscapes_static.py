@@ -7,6 +7,7 @@ difference to an image of Cityscapes val. This adds the two, losslessly:
     OUT/labels_masks/NNNN_CITYSCAPES-ID.png
     OUT/fishyscapes_static.json      version and checksums
 
+OUT appears when it is complete; a run that was stopped is started again.
 ``FishyscapesStaticDataset`` loads it and refuses images of other versions.
 """
 import argparse
@@ -27,6 +28,7 @@ from mmseg_anomaly.datasets.benchmarks.fishyscapes import (
 )
 from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
 from mmseg_anomaly.file_hash import sha256_of
+from mmseg_anomaly.safe_writing import whole_folder
 
 SUFFIX = '_rgb.npz'
 
@@ -50,7 +52,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
                      'release it is by --version')
     if args.out.exists() and any(args.out.iterdir()):
         parser.error(f'--out {args.out} is not empty; choose a new folder, '
-                     'so that versions do not mix')
+                     'or remove this one, so that versions do not mix')
     return args
 
 
@@ -127,16 +129,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not sources:
         raise FileNotFoundError(f'{args.release} holds no *{SUFFIX}; unpack '
                                 'the release first')
-    for folder in ('images', 'labels_masks'):
-        (args.out / folder).mkdir(parents=True)
-    names = [
-        convert_image(source, args.cityscapes, args.out)
-        for source in mmengine.track_iter_progress(sources)
-    ]
-    mmengine.dump(
-        dict(version=args.version, sha256={
-            name: sha256_of(args.out / 'images' / name) for name in names}),
-        args.out / VERSION_FILE, indent=1)
+    with whole_folder(args.out, [args.release, args.cityscapes]) as out:
+        for folder in ('images', 'labels_masks'):
+            (out / folder).mkdir()
+        names = [
+            convert_image(source, args.cityscapes, out)
+            for source in mmengine.track_iter_progress(sources)
+        ]
+        mmengine.dump(
+            dict(version=args.version, sha256={
+                name: sha256_of(out / 'images' / name) for name in names}),
+            out / VERSION_FILE, indent=1)
     print(f'\n{len(names)} images of version {args.version} in {args.out}')
 
 

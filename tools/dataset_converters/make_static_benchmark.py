@@ -21,7 +21,6 @@ objects by their pixels. Scenes in a config are its ``SPLIT_dataloader``.
         --blending mode=feather color_match=0.5 --seed 0 -o data/static
 """
 import argparse
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -53,6 +52,7 @@ from mmseg_anomaly.datasets.paste import OutlierPaste
 from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
 from mmseg_anomaly.labels import IGNORE_INDEX
 from mmseg_anomaly.paths import output_names
+from mmseg_anomaly.safe_writing import whole_folder
 
 ALL_SUFFIXES = (*IMAGE_SUFFIXES, *map(str.upper, IMAGE_SUFFIXES))
 
@@ -238,6 +238,13 @@ def paste_scene(index: int, scenes: BaseDataset, names: dict[str, str],
         num_skipped=num_skipped)
 
 
+def files_read(args: argparse.Namespace,
+               scenes: BaseSegDataset) -> list[str]:
+    """Return files and folders of scenes and objects."""
+    return [*scenes.data_prefix.values(), *args.scenes, *args.objects,
+            *(path for paths in args.exclude_source for path in paths)]
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     register_all_modules(init_default_scope=True)
@@ -255,26 +262,24 @@ def main(argv: Sequence[str] | None = None) -> None:
     }
     source, num_refused = build_source(args)
     paste = build_paste(args, source)
-    partial = args.out.with_name(f'{args.out.name}.partial')
-    shutil.rmtree(partial, ignore_errors=True)  # of a run that was stopped
     names = scene_names(scenes)
-    entries = [
-        paste_scene(index, scenes, names, load, paste, args.seed, partial)
-        for index in mmengine.track_iter_progress(range(len(scenes)))
-    ]
-    counts = summarise(entries)
-    manifest = dict(
-        settings=settings,
-        objects=Path(args.objects[0]).name,
-        excluded=dict(
-            sources=[Path(paths[0]).name for paths in args.exclude_source],
-            objects=num_refused),
-        counts=counts,
-        classes=list(classes),
-        palette=scenes.metainfo['palette'],
-        images=entries)
-    mmengine.dump(manifest, partial / MANIFEST_NAME, indent=1)
-    partial.replace(args.out)
+    with whole_folder(args.out, files_read(args, scenes)) as out:
+        entries = [
+            paste_scene(index, scenes, names, load, paste, args.seed, out)
+            for index in mmengine.track_iter_progress(range(len(scenes)))
+        ]
+        counts = summarise(entries)
+        manifest = dict(
+            settings=settings,
+            objects=Path(args.objects[0]).name,
+            excluded=dict(
+                sources=[Path(paths[0]).name for paths in args.exclude_source],
+                objects=num_refused),
+            counts=counts,
+            classes=list(classes),
+            palette=scenes.metainfo['palette'],
+            images=entries)
+        mmengine.dump(manifest, out / MANIFEST_NAME, indent=1)
     print(f'{counts["images"]} images with {counts["objects"]} objects in '
           f'{args.out}')
 

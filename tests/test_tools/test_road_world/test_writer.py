@@ -122,7 +122,7 @@ def test_world__manifest_names_every_parameter(world):
 
 @pytest.mark.parametrize('wrong, message', [
     (dict(num_train=0), '`num_train` must be at least 1, got 0'),
-    (dict(image_hw=(16, 64)), r'at least \(32, 32\), got \(16, 64\)'),
+    (dict(image_hw=(16, 64)), r'two integers of at least 32, got \(16, 64\)'),
 ])
 def test_size__refuses_too_little(wrong, message):
     with pytest.raises(ValueError, match=message):

@@ -11,7 +11,6 @@ Layout of the folder::
 Scene i of ``test`` is scene i of ``val`` with strange objects on it.
 """
 import json
-import shutil
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from mmseg_anomaly.datasets.synthetic_roads.strange_objects import (
     CATEGORIES,
     draw_strange_object,
 )
+from mmseg_anomaly.safe_writing import whole_folder
 from mmseg_anomaly.text_files import read_json
 
 from .scene import add_strange_objects, draw_scene
@@ -88,16 +88,14 @@ def write_world(root: str | Path, size: WorldSize, nproc: int = 1) -> bool:
     if _is_complete(root, wanted):
         print_log(f'{root} is complete', logger='current')
         return False
-    partial = root.with_name(root.name + '.partial')
-    shutil.rmtree(partial, ignore_errors=True)
-    for split in ('train', 'val', 'test'):
-        (partial / 'images' / split).mkdir(parents=True)
-        (partial / 'labels' / split).mkdir(parents=True)
-    _write_scenes(partial, size, nproc)
-    for split in ('train', 'test'):
-        _write_outliers(partial / 'outliers', split, size)
-    (partial / MANIFEST).write_text(json.dumps(wanted, indent=2))
-    partial.replace(root)
+    with whole_folder(root) as partial:
+        for split in ('train', 'val', 'test'):
+            (partial / 'images' / split).mkdir(parents=True)
+            (partial / 'labels' / split).mkdir(parents=True)
+        _write_scenes(partial, size, nproc)
+        for split in ('train', 'test'):
+            _write_outliers(partial / 'outliers', split, size)
+        (partial / MANIFEST).write_text(json.dumps(wanted, indent=2))
     print_log(
         f'wrote {size.num_train} training and {size.num_val} validation and '
         f'test scenes to {root}', logger='current')
