@@ -55,6 +55,7 @@ from mmseg_anomaly.reporting.provenance import (
 )
 from mmseg_anomaly.reporting.report import markdown_text
 from mmseg_anomaly.reporting.runs import SUMMARY_NAME, discard_run
+from mmseg_anomaly.safe_writing import check_outputs
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -220,6 +221,9 @@ def prepare(args: argparse.Namespace) -> Config:
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     if args.work_dir is None:
         cfg.work_dir = str(Path(cfg.work_dir) / 'benchmark')
+    check_outputs(
+        Path(cfg.work_dir).glob('results.*'),
+        [args.config, args.checkpoint, args.threshold, attached_head(cfg)])
     cfg.load_from = args.checkpoint
     cfg.resume = False
     cfg.model.setdefault('test_cfg', {})

@@ -2,6 +2,7 @@
 import datetime
 import os
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -101,6 +102,20 @@ class AnomalyRunner(Runner):
                 meta = meta_of_config(self.cfg, part.num_classes)
                 part.dataset_meta = meta or part.dataset_meta
         return model
+
+    def dump_config(self) -> None:
+        """Write the whole config to the work dir, not over the one read.
+
+        If that is in the work dir, the name is this run's time.
+        """
+        source = self.cfg.filename
+        if source is None or not Path(source).exists():
+            super().dump_config()
+            return
+        target = Path(self.work_dir, Path(source).name)
+        if target.exists() and target.samefile(source):
+            target = Path(self.work_dir, f'{self.timestamp}.py')
+        self.cfg.dump(target)
 
     def wrap_model(self, model_wrapper_cfg: dict | None,
                    model: nn.Module) -> nn.Module:

@@ -16,6 +16,7 @@ from ..class_names import (
 from ..text_files import read_json
 from .classes import change_classes, check_names, match_classes
 from .eomt_weights import EoMTWeights
+from .files import checkpoint_files
 from .sizes import change_sizes
 
 
@@ -42,6 +43,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--ignore', nargs='+', type=regex_option, default=[], metavar='REGEX',
         help='names that may be missing or left over in SRC')
+
+
+def files_read(args: argparse.Namespace) -> list[Path]:
+    """Return the files that a conversion reads.
+
+    Args:
+        args: Parsed options, ``src`` among them.
+    """
+    options = vars(args)
+    names = [options.get(name) for name in ('classes', 'source_classes')]
+    backbone = options.get('backbone')
+    return [*checkpoint_files(args.src),
+            *(checkpoint_files(backbone) if backbone else ()),
+            *(Path(name) for name in names
+              if name and name.endswith('.json'))]
 
 
 def adapt(weights: EoMTWeights, args: argparse.Namespace,

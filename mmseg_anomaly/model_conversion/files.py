@@ -106,6 +106,18 @@ def _files_of(path: Path) -> Iterable[str]:
                             f'{OLD_WEIGHTS}: it is no model of Hugging Face')
 
 
+def checkpoint_files(path: str | Path) -> list[Path]:
+    """Return the files that :func:`read_checkpoint` reads.
+
+    Raises:
+        FileNotFoundError: If a folder lacks what it should hold.
+    """
+    path = Path(path).expanduser()
+    if not path.is_dir():
+        return [path]
+    return [path / name for name in (*_files_of(path), INDEX, 'config.json')]
+
+
 def write_checkpoint(path: str | Path, weights: StateDict, *,
                      carried: StateDict | None = None,
                      classes: Sequence[str] | None = None,

@@ -67,3 +67,18 @@ def test_runner__is_built_by_either_registry(
     cfg = Config(dict(runner_type='AnomalyRunner', work_dir='here'))
     monkeypatch.setattr(AnomalyRunner, 'from_cfg', lambda cfg: cfg.work_dir)
     assert library.registry.RUNNERS.build(cfg) == 'here'
+
+
+@pytest.mark.parametrize(('folder', 'name'), [
+    ('.', '20260101.py'), ('work', 'mine.py')])
+def test_runner__keeps_the_config_it_read(folder, name, tmp_path):
+    path = tmp_path / 'mine.py'
+    path.write_text('a = 1  # by hand')
+    (tmp_path / 'work').mkdir()
+    made = object.__new__(AnomalyRunner)
+    made.cfg = Config.fromfile(path)
+    made._work_dir = str(tmp_path / folder)
+    made._timestamp = '20260101'
+    made.dump_config()
+    assert path.read_text() == 'a = 1  # by hand'
+    assert Config.fromfile(tmp_path / folder / name).a == 1

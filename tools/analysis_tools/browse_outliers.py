@@ -31,6 +31,7 @@ from mmseg_anomaly.datasets.samplers import SeededIndex
 from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
 from mmseg_anomaly.labels import OUTLIER_INDEX
 from mmseg_anomaly.paths import write_picture
+from mmseg_anomaly.safe_writing import check_outputs
 from mmseg_anomaly.visualization.panels import (
     legend,
     legend_entries,
@@ -40,6 +41,8 @@ from mmseg_anomaly.visualization.panels import (
     side_by_side,
 )
 
+SHEET, PLOT, COUNTS = OUTPUTS = (
+    'sheet.jpg', 'statistics.png', 'statistics.json')
 SHOWN_CATEGORIES = 25
 
 
@@ -166,6 +169,7 @@ def plot_statistics(records: list[dict], path: Path) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
+    check_outputs([args.out / name for name in OUTPUTS], [args.config])
     register_all_modules(init_default_scope=True)
     cfg = Config.fromfile(args.config)
     cfg.merge_from_dict(args.cfg_options or {})
@@ -177,13 +181,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     categories = Counter(record['category'] for record in records)
     mmengine.dump(
         dict(counts=counts, categories=dict(categories.most_common())),
-        args.out / 'statistics.json', indent=1)
+        args.out / COUNTS, indent=1)
     if records:
-        plot_statistics(records, args.out / 'statistics.png')
+        plot_statistics(records, args.out / PLOT)
         sheet = make_sheet(shown, dataset.metainfo['classes'],
                            dataset.metainfo.get('palette'), args.columns,
                            args.side)
-        write_picture(args.out / 'sheet.jpg', sheet[..., ::-1])
+        write_picture(args.out / SHEET, sheet[..., ::-1])
     MMLogger.get_instance('browse_outliers').info(
         f'{dict(counts)} in {args.out}')
 

@@ -13,6 +13,7 @@ from mmengine.logging import print_log
 
 from mmseg_anomaly.checks import number_option
 from mmseg_anomaly.engine import command_line
+from mmseg_anomaly.engine.head_checkpoint import attached_head
 from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
 from mmseg_anomaly.evaluation.threshold_file import threshold_path
 from mmseg_anomaly.file_hash import sha256_of
@@ -22,6 +23,7 @@ from mmseg_anomaly.reporting.provenance import (
     head_facts,
     versions,
 )
+from mmseg_anomaly.safe_writing import check_outputs
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -74,6 +76,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         cfg.test_dataloader = cfg.val_dataloader
     dataset = cfg.test_dataloader.dataset
     path = args.out or str(threshold_path(args.checkpoint))
+    check_outputs([path], [args.config, args.checkpoint, attached_head(cfg)])
     cfg.test_evaluator = dict(
         type='ThresholdMetric', fpr=args.fpr, tpr=args.tpr, path=path,
         facts=dict(

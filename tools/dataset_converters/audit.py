@@ -34,7 +34,9 @@ from mmseg_anomaly.datasets.sample_audit import (
 from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
 from mmseg_anomaly.labels import IGNORE_INDEX, KNOWN_INDEX, split_outliers
 from mmseg_anomaly.paths import printable, write_picture
+from mmseg_anomaly.safe_writing import check_outputs
 
+REPORT, SHEET = 'audit.txt', 'contact_sheet.jpg'
 TILE_WH = (320, 180)
 CAPTION_PX = 20
 NAMES = {0: 'normal', 1: 'anomaly', IGNORE_INDEX: 'void'}
@@ -222,10 +224,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     dataset = build_dataset(args)
     num_classes = len(dataset.metainfo['classes'])
     unlabelled = void_by_design(dataset)
+    samples = [dataset.get_data_info(index) for index in range(len(dataset))]
+    check_outputs(
+        [args.out / REPORT, args.out / SHEET],
+        [args.config, *(sample.get(key) for sample in samples
+                        for key in ('img_path', 'seg_map_path'))])
     audits = [
-        audit_sample(dataset.get_data_info(index), num_classes,
-                     may_be_void=index in unlabelled)
-        for index in mmengine.track_iter_progress(range(len(dataset)))
+        audit_sample(sample, num_classes, may_be_void=index in unlabelled)
+        for index, sample in enumerate(mmengine.track_iter_progress(samples))
     ]
     doubts = doubts_of_set(dataset, audits)
     lines = [str(overview(dataset, audits)),
@@ -233,9 +239,9 @@ def main(argv: Sequence[str] | None = None) -> int:
              *(f'DOUBT: {printable(text)}' for text in doubts),
              f'{len(doubts)} doubts' if doubts else 'nothing is doubtful']
     args.out.mkdir(parents=True, exist_ok=True)
-    (args.out / 'audit.txt').write_text('\n'.join([*lines, '']), 'utf-8')
+    (args.out / REPORT).write_text('\n'.join([*lines, '']), 'utf-8')
     print('', *lines, sep='\n')
-    write_picture(args.out / 'contact_sheet.jpg',
+    write_picture(args.out / SHEET,
                   contact_sheet(audits, args.max_tiles))
     print(f'see {args.out}')
     return int(bool(doubts))

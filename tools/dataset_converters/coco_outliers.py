@@ -28,6 +28,7 @@ from mmseg_anomaly.datasets.outliers.cutout import (
 )
 from mmseg_anomaly.datasets.outliers.packed import encode_cutout, write_pack
 from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
+from mmseg_anomaly.safe_writing import check_outputs
 
 
 class Cutter:
@@ -104,6 +105,7 @@ def cut_all(cutter: Cutter, nproc: int,
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
+    check_outputs([args.out], [Path(args.root, args.ann_file)])
     logger = MMLogger.get_instance('coco_outliers')
     source = CocoOutliers(
         args.ann_file, args.root, data_prefix=dict(img_path=args.img_path),

@@ -19,6 +19,7 @@ from mmseg_anomaly.engine.head_checkpoint import (
 )
 from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
 from mmseg_anomaly.safe_loading import tensors_of
+from mmseg_anomaly.safe_writing import check_outputs
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -42,6 +43,7 @@ def loaded_file(meta: dict) -> str:
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     args.out = check_head_name(args.out)
+    check_outputs([args.out], [args.checkpoint])
     checkpoint = load_from_local(args.checkpoint, map_location='cpu')
     tensors = tensors_of(checkpoint, f'`{args.checkpoint}`')
     name = args.base_name or loaded_file(checkpoint.get('meta', {}))

@@ -37,6 +37,7 @@ from mmseg_anomaly.reporting.provenance import (
     versions,
     write_json,
 )
+from mmseg_anomaly.safe_writing import check_outputs, whole_folder
 from mmseg_anomaly.text_files import read_json
 
 CONFIG, WEIGHTS = 'config.py', 'model.safetensors'
@@ -72,6 +73,7 @@ def check_arguments(args: argparse.Namespace) -> None:
     if args.launcher != 'none':
         raise ValueError('one process publishes a model, got --launcher '
                          f'{args.launcher}: leave it out')
+    check_outputs([args.out], [args.config, args.checkpoint])
     if args.out.exists() and any(args.out.iterdir()):
         raise FileExistsError(f'{args.out} is not empty: name another '
                               'folder, or remove it first')
@@ -158,24 +160,24 @@ def describe(runner: Runner, summaries: list[dict]) -> dict[str, Any]:
                       python=platform.python_version()))
 
 
-def publish(cfg: Config, args: argparse.Namespace, work_dir: str) -> None:
-    """Write the folder."""
+def publish(cfg: Config, args: argparse.Namespace, out: Path,
+            work_dir: str) -> None:
+    """Fill the folder."""
     settle_thresholds(cfg, args.checkpoint)
-    args.out.mkdir(parents=True, exist_ok=True)
-    write_model(cfg, args.checkpoint, args.out)
-    runner, metrics, summaries = test_model(args.out, work_dir)
+    write_model(cfg, args.checkpoint, out)
+    runner, metrics, summaries = test_model(out, work_dir)
     protocol = dict(
         config=Path(args.config).name,
         checkpoint=dict(file=Path(args.checkpoint).name,
                         sha256=sha256_of(args.checkpoint)),
-        weights_sha256=sha256_of(args.out / WEIGHTS),
+        weights_sha256=sha256_of(out / WEIGHTS),
         **describe(runner, summaries))
-    write_json(args.out / 'metrics.json', metrics)
-    write_json(args.out / 'protocol.json', protocol)
+    write_json(out / 'metrics.json', metrics)
+    write_json(out / 'protocol.json', protocol)
     name = args.name or Path(args.config).stem
-    (args.out / 'README.md').write_text(
+    (out / 'README.md').write_text(
         model_card(name, metrics, protocol, args.license))
-    write_hashes(args.out)
+    write_hashes(out)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -184,8 +186,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     cfg = command_line.load_config(args)
     if args.amp:
         command_line.enable_amp_inference(cfg)
-    with tempfile.TemporaryDirectory() as folder:
-        publish(cfg, args, args.work_dir or folder)
+    with (tempfile.TemporaryDirectory() as folder,
+          whole_folder(args.out, [args.config, args.checkpoint]) as out):
+        publish(cfg, args, out, args.work_dir or folder)
     print_log(f'Wrote {args.out}; check it with `sha256sum -c {HASHES}` '
               'there', 'current')
 

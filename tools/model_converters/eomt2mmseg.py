@@ -25,9 +25,11 @@ from mmseg_anomaly.model_conversion import (
 from mmseg_anomaly.model_conversion.command_line import (
     adapt,
     add_arguments,
+    files_read,
     summarise,
 )
 from mmseg_anomaly.models.eomt.vit_layouts import to_timm_names
+from mmseg_anomaly.safe_writing import check_outputs
 
 
 def convert(weights: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -62,6 +64,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
+    check_outputs([args.dst], files_read(args))
     tensors, about = read_checkpoint(args.src)
     weights = check_complete(from_original(tensors, args.src), args.src,
                              args.ignore)

@@ -17,7 +17,9 @@ from mmseg_anomaly.model_conversion import (
     read_checkpoint,
     write_checkpoint,
 )
+from mmseg_anomaly.model_conversion.command_line import files_read
 from mmseg_anomaly.model_conversion.erfnet import NUM_CLASSES
+from mmseg_anomaly.safe_writing import check_outputs
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -33,6 +35,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
+    check_outputs([args.dst], files_read(args))
     tensors, _ = read_checkpoint(args.src)
     weights = from_original_erfnet(tensors, args.src)
     write_checkpoint(args.dst, weights, **meta_of_dataset('CityscapesDataset'))

@@ -18,8 +18,10 @@ from mmseg_anomaly.model_conversion import (
 from mmseg_anomaly.model_conversion.command_line import (
     adapt,
     add_arguments,
+    files_read,
     summarise,
 )
+from mmseg_anomaly.safe_writing import check_outputs
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -37,6 +39,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
+    check_outputs([args.dst], files_read(args))
     tensors, about = read_checkpoint(args.src)
     weights = check_complete(
         from_ours(tensors, about.get('carried'), args.src), args.src,

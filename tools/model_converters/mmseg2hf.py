@@ -7,6 +7,7 @@ That class takes square images only, and DINOv2 only.
 """
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 from mmengine.logging import print_log
 
@@ -21,14 +22,17 @@ from mmseg_anomaly.model_conversion import (
 from mmseg_anomaly.model_conversion.command_line import (
     adapt,
     add_arguments,
+    files_read,
     summarise,
 )
 from mmseg_anomaly.model_conversion.eomt_weights import EMPTY_WEIGHT
+from mmseg_anomaly.model_conversion.files import WEIGHTS
 from mmseg_anomaly.model_conversion.hugging_face import (
     NO_OBJECT_WEIGHT,
     make_config,
     write_folder,
 )
+from mmseg_anomaly.safe_writing import check_outputs
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -48,6 +52,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
+    check_outputs(
+        (Path(args.dst, name) for name in (WEIGHTS, 'config.json')),
+        files_read(args))
     tensors, about = read_checkpoint(args.src)
     weights = check_complete(
         from_ours(tensors, about.get('carried'), args.src), args.src,

@@ -87,3 +87,16 @@ def test_hook__refuses_a_metric_that_cannot_be_given_names(tmp_path):
 def test_runtime__names_files():
     hooks = Config.fromfile('configs/_base_/default_runtime.py').default_hooks
     assert hooks.output_names.type == 'OutputNamesHook'
+
+
+@pytest.mark.parametrize('kind', [AnomalyMetric, SemanticIoUMetric, IoUMetric])
+@pytest.mark.parametrize('spoken', ['in', 'in/../in', 'link'])
+def test_hook__keeps_the_images_of_the_set(kind, spoken, tmp_path):
+    (tmp_path / 'in').mkdir()
+    (tmp_path / 'link').symlink_to(tmp_path / 'in')
+    path = tmp_path / 'in' / '0.png'
+    path.touch()
+    metric = kind(output_dir=str(tmp_path / spoken))
+    with pytest.raises(ValueError, match='0.png cannot be written, because '
+                       'it is .*in/0.png, which is read; name another'):
+        name_files([metric], [str(path)])
