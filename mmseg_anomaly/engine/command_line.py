@@ -5,7 +5,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from pathlib import Path
 
-from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.config import Config, ConfigDict
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 from mmseg.registry import RUNNERS
@@ -13,6 +13,12 @@ from mmseg.registry import RUNNERS
 from ..checks import integer_option
 from ..evaluation.heatmap_files import rounding_losses, rounding_warnings
 from ..evaluation.threshold_file import read_threshold
+from .config_options import (
+    CheckedDictAction,
+    check_options,
+    read_config,
+    stale_variables,
+)
 from .head_checkpoint import attached_head
 from .runner import LAUNCHER_VARIABLES
 
@@ -28,7 +34,7 @@ def add_common_arguments(parser: ArgumentParser) -> None:
         help='compute in mixed precision: bfloat16 on the CPU, float16 on '
         'a GPU')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction,
+        '--cfg-options', nargs='+', action=CheckedDictAction,
         help='override settings of the config by key=value; a list is '
         'written key="[a,b]" or key=a,b, a nested one key="[(a,b),(c,d)]", '
         'in quotes and without blanks')
@@ -50,11 +56,19 @@ def load_config(args: Namespace) -> Config:
         The config with `launcher` and `work_dir` set; without `--work-dir`
         and without one in the config it is `work_dirs/` plus the config's
         name.
+
+    Raises:
+        FileNotFoundError: If there is no such config.
+        ValueError: If it is no Python, has no model, or an option changes
+            nothing.
     """
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    cfg = Config.fromfile(args.config)
+    cfg = read_config(args.config)
+    for sentence in stale_variables(cfg):
+        print_log(sentence, 'current', logging.WARNING)
     cfg.launcher = args.launcher
     if args.cfg_options is not None:
+        check_options(cfg, args.cfg_options)
         cfg.merge_from_dict(args.cfg_options)
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir

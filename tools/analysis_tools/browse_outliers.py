@@ -28,6 +28,7 @@ from mmseg_anomaly.datasets.outliers.open_sources import (
     find_pastes,
 )
 from mmseg_anomaly.datasets.samplers import SeededIndex
+from mmseg_anomaly.engine.config_options import CheckedDictAction, read_config
 from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
 from mmseg_anomaly.labels import OUTLIER_INDEX
 from mmseg_anomaly.paths import write_picture
@@ -66,7 +67,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '(default: %(default)s)')
     parser.add_argument('--seed', type=integer_option(low=0), default=0)
     parser.add_argument(
-        '--cfg-options', nargs='+', action=mmengine.DictAction,
+        '--cfg-options', nargs='+', action=CheckedDictAction,
         help='overrides of the config')
     args = parser.parse_args(argv)
     if args.out is None:
@@ -171,7 +172,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     check_outputs([args.out / name for name in OUTPUTS], [args.config])
     register_all_modules(init_default_scope=True)
-    cfg = Config.fromfile(args.config)
+    cfg = read_config(args.config, holds_model=False)
     cfg.merge_from_dict(args.cfg_options or {})
     dataset = DATASETS.build(dataset_of(cfg))
     np.random.seed(args.seed)

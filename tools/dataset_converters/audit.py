@@ -14,7 +14,6 @@ import cv2
 import mmcv
 import mmengine
 import numpy as np
-from mmengine.config import Config, DictAction
 from mmengine.dataset import BaseDataset
 from mmseg.registry import DATASETS
 from mmseg.utils import register_all_modules
@@ -31,6 +30,7 @@ from mmseg_anomaly.datasets.sample_audit import (
     audit_sample,
     unknown_ids,
 )
+from mmseg_anomaly.engine.config_options import CheckedDictAction, read_config
 from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
 from mmseg_anomaly.labels import IGNORE_INDEX, KNOWN_INDEX, split_outliers
 from mmseg_anomaly.paths import printable, write_picture
@@ -53,7 +53,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('config', help='a config with `test_dataloader`, '
                         'such as those of configs/benchmarks')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction,
+        '--cfg-options', nargs='+', action=CheckedDictAction,
         help='override settings of the config by key=value, such as '
         'test_dataloader.dataset.data_root=data/RoadAnomaly')
     parser.add_argument(
@@ -70,7 +70,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def build_dataset(args: argparse.Namespace) -> BaseDataset:
     """Build the test set, a part of it or of its labels if need be."""
-    cfg = Config.fromfile(args.config)
+    cfg = read_config(args.config, holds_model=False)
     cfg.merge_from_dict(args.cfg_options or {})
     dataset_cfg = cfg.test_dataloader.dataset
     dataset_cfg.pipeline = []

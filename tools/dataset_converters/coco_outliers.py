@@ -27,6 +27,7 @@ from mmseg_anomaly.datasets.outliers.cutout import (
     resize_cutout,
 )
 from mmseg_anomaly.datasets.outliers.packed import encode_cutout, write_pack
+from mmseg_anomaly.engine.config_options import CheckedDictAction
 from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
 from mmseg_anomaly.safe_writing import check_outputs
 
@@ -67,7 +68,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--img-path', default='train2017',
         help='below root (default: %(default)s)')
     parser.add_argument(
-        '--filters', nargs='+', action=mmengine.DictAction, default={},
+        '--filters', nargs='+', action=CheckedDictAction, default={},
         help='options of CocoOutliers, such as min_area=1000 max_aspect=4')
     parser.add_argument(
         '--max-side', type=integer_option(low=1),

@@ -26,7 +26,6 @@ from pathlib import Path
 
 import mmengine
 import numpy as np
-from mmengine.config import Config
 from mmengine.dataset import BaseDataset, Compose
 from mmseg.registry import DATASETS
 from mmseg.utils import register_all_modules
@@ -49,6 +48,7 @@ from mmseg_anomaly.datasets.outliers.open_sources import (
 )
 from mmseg_anomaly.datasets.pairs import IMAGE_SUFFIXES
 from mmseg_anomaly.datasets.paste import OutlierPaste
+from mmseg_anomaly.engine.config_options import CheckedDictAction, read_config
 from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
 from mmseg_anomaly.labels import IGNORE_INDEX
 from mmseg_anomaly.paths import output_names
@@ -64,10 +64,10 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     add_scene_arguments(parser)
     add_object_arguments(parser)
     parser.add_argument(
-        '--placement', nargs='+', action=mmengine.DictAction,
+        '--placement', nargs='+', action=CheckedDictAction,
         help='type=RoadPlacement and its options; anywhere unless given')
     parser.add_argument(
-        '--blending', nargs='+', action=mmengine.DictAction,
+        '--blending', nargs='+', action=CheckedDictAction,
         help='options of OutlierBlending, such as mode=poisson; hard unless '
         'given')
     parser.add_argument('--min-objects', type=integer_option(low=1), default=1)
@@ -107,7 +107,7 @@ def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
         '--split', choices=('train', 'val', 'test'), default='val',
         help='which dataloader of the config (default: val)')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=mmengine.DictAction,
+        '--cfg-options', nargs='+', action=CheckedDictAction,
         help='overrides of the config, such as '
         'val_dataloader.dataset.data_root=data/camvid')
     parser.add_argument(
@@ -158,7 +158,7 @@ def build_scenes(args: argparse.Namespace) -> BaseDataset:
         ValueError: If the config has several datasets next to each other.
     """
     if len(args.scenes) == 1:
-        cfg = Config.fromfile(args.scenes[0])
+        cfg = read_config(args.scenes[0], holds_model=False)
         cfg.merge_from_dict(args.cfg_options or {})
         loader = f'{args.split}_dataloader'
         found = [dataset for dataset in find_datasets(cfg[loader].dataset)

@@ -2,8 +2,7 @@
 import argparse
 from collections.abc import Sequence
 
-from mmengine.config import Config, DictAction
-
+from mmseg_anomaly.engine.config_options import CheckedDictAction, read_config
 from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
 
 
@@ -11,14 +10,15 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = ToolParser(description=__doc__)
     parser.add_argument('config', help='config file path')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction,
+        '--cfg-options', nargs='+', action=CheckedDictAction,
         help='override settings of the config by key=value')
     return parser.parse_args(argv)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
-    cfg = Config.fromfile(args.config, import_custom_modules=False)
+    cfg = read_config(args.config, holds_model=False,
+                      import_custom_modules=False)
     cfg.merge_from_dict(args.cfg_options or {})
     print(cfg.pretty_text)
 

@@ -6,6 +6,7 @@ dataset_type = 'SyntheticRoadsDataset'
 data_root = 'data/synthetic_roads'
 num_classes = 8
 world = dict()  # arguments of WorldSize that are not its defaults
+allow_unread = ['world']  # tools/misc/quick_start.py reads it
 crop_size = (96, 192)  # (h, w)
 train_pipeline = [
     dict(type='SeedSample'),
