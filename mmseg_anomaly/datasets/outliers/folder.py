@@ -1,19 +1,17 @@
 """Cut-outs in a folder: RGBA images, or images and masks."""
-import logging
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from numbers import Integral
 from pathlib import Path
 
 import numpy as np
-from mmengine.logging import print_log
 from mmseg.registry import DATASETS
 
 from mmseg_anomaly.checks import check_flags, check_numbers, check_text
 
-from ..benchmarks.file_layouts import IMAGE_SUFFIXES
 from ..label_files import decode_stored
 from .cutout import OPAQUE, Cutout, crop_to_alpha
+from .folder_pairs import pair_files
 from .image_files import BrokenImageError, ImageFiles, image_size
 
 
@@ -41,7 +39,7 @@ class FolderOutliers:
         data_prefix: ``img_path``, and ``mask_path`` unless the images are
             RGBA.
         img_suffix: End of the names of images, upper or lower case; unless
-            given, every png, jpg, jpeg and webp.
+            given, every png and webp and, with masks, every jpg and jpeg.
         mask_suffix: End of the names of masks in place of the image's;
             unless given, that of any image.
         object_values: Value or values of a mask that are the object, such
@@ -82,9 +80,11 @@ class FolderOutliers:
                        if 'mask_path' in prefix else None)
         self._soft = soft_masks
         self._check_arguments()
-        self._list_files(img_suffix, mask_suffix)
-        if self._masks is not None:
-            self._look_at_first_mask()
+        names, mask_names = pair_files(
+            self._images, self._masks, img_suffix, mask_suffix)
+        self._names = _packed(names)
+        self._mask_names = _packed(mask_names)
+        self._look_at_first_mask()
 
     def __len__(self) -> int:
         return len(self._names)
@@ -128,56 +128,6 @@ class FolderOutliers:
             raise ValueError('`object_values` and `void_values` of '
                              f'FolderOutliers must differ, both hold {both}')
 
-    def _list_files(self, img_suffix: str | None,
-                    mask_suffix: str | None) -> None:
-        suffixes = IMAGE_SUFFIXES if img_suffix is None else (img_suffix, )
-        shared = (self._masks is not None
-                  and self._masks.path == self._images.path)
-        images, others = _by_stem(
-            self._images.names(), suffixes,
-            (mask_suffix, ) if shared and mask_suffix else ())
-        if not images:
-            raise ValueError(
-                f'{self._images.path} holds no '
-                f'{", ".join(f"*{suffix}" for suffix in suffixes)}; '
-                'correct `data_root` or `img_suffix`')
-        names = sorted(name for found in images.values() for name in found)
-        self._names = np.array([os.fsencode(name) for name in names])
-        _check_exist(self._images, names, 'image')
-        if self._masks is not None:
-            names = self._list_masks(images, mask_suffix)
-            others -= set(names if shared else ())
-        _warn_of(others, f'images in {self._images.path} are left out, since '
-                 f'they do not end in {" or ".join(suffixes)}')
-
-    def _list_masks(self, images: dict[str, list[str]],
-                    mask_suffix: str | None) -> list[str]:
-        suffixes = IMAGE_SUFFIXES if mask_suffix is None else (mask_suffix, )
-        masks, _ = _by_stem(self._masks.names(), suffixes)
-        if self._masks.path == self._images.path:
-            own = {name for found in images.values() for name in found}
-            masks = {stem: [name for name in found if name not in own]
-                     for stem, found in masks.items()}
-        for stem, found in images.items():
-            if not masks.get(stem):
-                raise FileNotFoundError(
-                    f'there is no mask {self._masks.path / stem}{suffixes[0]} '
-                    f'of {found[0]}; complete the folder or correct '
-                    '`mask_suffix`')
-            if len(found) > 1 or len(masks[stem]) > 1:
-                raise ValueError(
-                    f'{found} in {self._images.path} and {masks[stem]} in '
-                    f'{self._masks.path} must be one image and one mask; '
-                    'remove files, or state `img_suffix` and `mask_suffix`')
-        mask_of = {images[stem][0]: masks[stem][0] for stem in images}
-        names = [mask_of[name] for name in sorted(mask_of)]
-        self._mask_names = np.array([os.fsencode(name) for name in names])
-        _check_exist(self._masks, names, 'mask')
-        _warn_of({name for stem, found in masks.items() if stem not in images
-                  for name in found},
-                 f'masks in {self._masks.path} have no image')
-        return names
-
     def _read_rgba(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         image = self._images.read_image(name, with_alpha=True)
         if image.dtype != np.uint8 or image.shape[2:] != (4, ):
@@ -191,17 +141,21 @@ class FolderOutliers:
                    number: int) -> tuple[np.ndarray, np.ndarray]:
         image = self._images.read_image(name)
         mask = self._read_mask(number)
-        path = self._masks.path / os.fsdecode(self._mask_names[number])
-        if mask.dtype != np.uint8 or mask.shape != image.shape[:2]:
+        path = self._mask_path(number)
+        alpha = self._alpha_of(mask, path)
+        if mask.shape != image.shape[:2]:
             raise BrokenImageError(
                 f'{path} must be one channel of 8 bit and of size '
-                f'{image.shape[:2]}, got shape {mask.shape} of {mask.dtype}')
-        return image, self._alpha_of(mask, path)
+                f'{image.shape[:2]}, got shape {mask.shape}')
+        return image, alpha
+
+    def _mask_path(self, number: int) -> Path:
+        return self._masks.path / os.fsdecode(self._mask_names[number])
 
     def _read_mask(self, number: int) -> np.ndarray:
         """Return a mask as it is stored, of whatever shape."""
-        name = os.fsdecode(self._mask_names[number])
-        path, content = self._masks.path / name, self._masks.read(name)
+        path = self._mask_path(number)
+        content = self._masks.read(os.fsdecode(self._mask_names[number]))
         image_size(content, path)
         try:
             mask = decode_stored(content, f'mask {path}')
@@ -210,18 +164,25 @@ class FolderOutliers:
         return mask.astype(np.uint8) if mask.dtype == bool else mask
 
     def _look_at_first_mask(self) -> None:
-        for number in range(len(self)):
+        for number in range(len(self._mask_names)):
             try:
                 mask = self._read_mask(number)
             except BrokenImageError:
                 continue  # named when it is asked for
-            if mask.dtype == np.uint8 and mask.ndim == 2:
-                self._alpha_of(mask, self._masks.path / os.fsdecode(
-                    self._mask_names[number]))
+            self._alpha_of(mask, self._mask_path(number))
             return
 
     def _alpha_of(self, mask: np.ndarray, path: Path) -> np.ndarray:
-        """Return (h, w) uint8 alpha of a mask by what its values mean."""
+        """Return (h, w) uint8 alpha of a mask by what its values mean.
+
+        Raises:
+            BrokenImageError: If it is no mask, or a value has no meaning.
+        """
+        if mask.dtype != np.uint8 or mask.ndim != 2:
+            raise BrokenImageError(
+                f'{path} must be one channel of 8 bit, got shape '
+                f'{mask.shape} of {mask.dtype}; convert colours to values '
+                'first')
         if self._soft:
             return mask
         values = np.flatnonzero(np.bincount(mask.ravel(), minlength=256))
@@ -237,6 +198,11 @@ class FolderOutliers:
         return np.isin(mask, objects) * np.uint8(OPAQUE)
 
 
+def _packed(names: list[str]) -> np.ndarray:
+    """Return names as one array of bytes, which workers share."""
+    return np.array([os.fsencode(name) for name in names], np.bytes_)
+
+
 def _values(argument: str,
             values: int | Sequence[int] | None) -> tuple[int, ...]:
     if values is None:
@@ -244,42 +210,3 @@ def _values(argument: str,
     listed = [values] if isinstance(values, Integral) else values
     check_numbers(argument, listed, kind=int, low=0, high=255)
     return tuple(listed)
-
-
-def _by_stem(names: Iterable[str], suffixes: Sequence[str],
-             excluded: Sequence[str] = ()
-             ) -> tuple[dict[str, list[str]], set[str]]:
-    """Return the files with a suffix by what precedes it, and other images.
-
-    Args:
-        names: Relative paths; hidden files count as none.
-        suffixes: Upper and lower case alike.
-        excluded: Longer suffixes of files that are something else.
-    """
-    found, others = {}, set()
-    for name in names:
-        lower = name.lower()
-        suffix = next((suffix for suffix in suffixes
-                       if lower.endswith(suffix.lower())), None)
-        if Path(name).name.startswith('.') or any(
-                lower.endswith(other.lower()) and len(other) > len(
-                    suffix or '') for other in excluded):
-            continue
-        if suffix is not None:
-            found.setdefault(name[:-len(suffix)], []).append(name)
-        elif lower.endswith(IMAGE_SUFFIXES):
-            others.add(name)
-    return found, others
-
-
-def _check_exist(files: ImageFiles, names: list[str], kind: str) -> None:
-    """Refuse a link to nowhere, which a folder lists like a file."""
-    if (missing := files.first_missing(names)) is not None:
-        raise FileNotFoundError(f'there is no {kind} {files.path / missing}, '
-                                'only a link; complete the folder')
-
-
-def _warn_of(names: set[str], problem: str) -> None:
-    if names:
-        print_log(f'{len(names)} {problem}, first {min(names)}',
-                  logger='current', level=logging.WARNING)

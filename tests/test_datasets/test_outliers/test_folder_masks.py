@@ -17,8 +17,9 @@ OBJECT[3:8, 4:10] = 1
 def said(monkeypatch):
     """Return the list of what FolderOutliers logs."""
     lines = []
-    monkeypatch.setattr('mmseg_anomaly.datasets.outliers.folder.print_log',
-                        lambda message, **_: lines.append(message))
+    monkeypatch.setattr(
+        'mmseg_anomaly.datasets.outliers.folder_pairs.print_log',
+        lambda message, **_: lines.append(message))
     return lines
 
 
@@ -164,6 +165,21 @@ def test_images_of_all_formats__are_taken(tmp_path, said):
     assert len(open_pairs(tmp_path, img_suffix='.png')) == 2
     assert any('2 images in' in line and 'first c.webp' in line
                for line in said)
+
+
+def test_images_without_alpha__are_left_out_of_cutouts(tmp_path, said):
+    write(tmp_path / 'a.jpg', IMAGE)
+    write(tmp_path / 'b.PNG', np.full((4, 4, 4), 255, np.uint8))
+    source = FolderOutliers(str(tmp_path))
+    assert [source[0].origin, len(source)] == [dict(image='b.PNG'), 1]
+    assert '1 images in' in said[0] and 'first a.jpg' in said[0]
+
+
+@pytest.mark.parametrize('mask', [IMAGE, OBJECT.astype(np.uint16)])
+def test_mask_of_other_channels__is_refused_at_the_first_look(tmp_path, mask):
+    with pytest.raises(ValueError, match='masks/a.png must be one channel of '
+                       '8 bit, got shape .*; convert colours'):
+        open_mask(tmp_path, mask)
 
 
 def test_images_and_masks_in_one_folder__are_kept_apart(tmp_path, said):
