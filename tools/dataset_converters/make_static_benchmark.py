@@ -239,7 +239,7 @@ def paste_scene(index: int, scenes: BaseDataset, names: dict[str, str],
 
 
 def files_read(args: argparse.Namespace,
-               scenes: BaseSegDataset) -> list[str]:
+               scenes: BaseDataset) -> list[str]:
     """Return files and folders of scenes and objects."""
     return [*scenes.data_prefix.values(), *args.scenes, *args.objects,
             *(path for paths in args.exclude_source for path in paths)]
