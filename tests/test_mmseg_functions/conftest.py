@@ -19,6 +19,8 @@ CONFIGS = sorted(
     str(path.relative_to(CONFIG_DIR)) for path in CONFIG_DIR.glob('*/**/*.py')
     if not {'_base_', 'benchmarks'} & set(path.relative_to(CONFIG_DIR).parts))
 
+_NAMES: dict[str, str] = {}  # network -> the first config that has it
+
 SIZE_HW = (56, 112)  # of windows
 TINY_VIT = dict(arch=dict(embed_dim=16, depth=3, num_heads=2), patch_size=14,
                 img_size=SIZE_HW, num_joint_blocks=1, pretrained=None)
@@ -88,11 +90,24 @@ def shrink_eomt(model: ConfigDict) -> None:
 
 
 @functools.cache
-def _small(name: str) -> tuple[Config, nn.Module]:
-    cfg = shrink(Config.fromfile(CONFIG_DIR / name))
-    with DefaultScope.overwrite_default_scope('mmseg'):
-        torch.manual_seed(0)
-        return cfg, MODELS.build(copy.deepcopy(cfg.model)).eval()
+def _small(name: str) -> Config:
+    return shrink(Config.fromfile(CONFIG_DIR / name))
+
+
+def _network_of(cfg: Config) -> ConfigDict:
+    """What configs that differ in losses or scorers have in common."""
+    model = copy.deepcopy(cfg.model)
+    for part in (model, model.decode_head,
+                 model.decode_head.get('semantic_head', {})):
+        for key in ('outlier_losses', 'query_losses', 'criterion', 'test_cfg'):
+            part.pop(key, None)
+    return model
+
+
+@functools.cache
+def _built(network: str, name: str) -> nn.Module:
+    torch.manual_seed(0)
+    return MODELS.build(copy.deepcopy(_small(name).model)).eval()
 
 
 @pytest.fixture(autouse=True)
@@ -107,22 +122,28 @@ def _scope() -> Iterator[None]:
 @pytest.fixture
 def small_config() -> Callable[[str], Config]:
     """Return a function from a config's name to a copy with a small model."""
-    return lambda name: copy.deepcopy(_small(name)[0])
+    return lambda name: copy.deepcopy(_small(name))
 
 
 @pytest.fixture
 def small_model() -> Callable[[str], nn.Module]:
-    """Return a function from a config's name to its model, shared."""
-    return lambda name: _small(name)[1]
+    """Return a function from a config's name to its network, shared."""
+
+    def get(name: str) -> nn.Module:
+        network = repr(_network_of(_small(name)))
+        return _built(network, _NAMES.setdefault(network, name))
+
+    return get
 
 
 @pytest.fixture
-def trained(tmp_path: Path) -> Callable[[str], Path]:
+def trained(tmp_path: Path,
+            small_model: Callable[[str], nn.Module]) -> Callable[[str], Path]:
     """Return a function that writes what MMEngine would after training."""
 
     def write(name: str) -> Path:
-        cfg, model = _small(name)
-        meta = meta_of_config(cfg, model.decode_head.num_classes)
+        model = small_model(name)
+        meta = meta_of_config(_small(name), model.decode_head.num_classes)
         path = tmp_path / 'iter_1.pth'
         torch.save(dict(state_dict=model.state_dict(),
                         meta=dict(dataset_meta=meta)), path)

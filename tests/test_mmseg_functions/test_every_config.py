@@ -1,4 +1,6 @@
 """MMSeg's own functions work for every config that holds a model."""
+import functools
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,8 @@ from mmseg.apis import (
 from mmseg.registry import DATASETS
 
 from .conftest import CONFIGS, SIZE_HW
+
+pytestmark = pytest.mark.filterwarnings('ignore::torch.jit.TracerWarning')
 
 PICTURE_HW = (30, 70)
 
@@ -68,20 +72,31 @@ def test_inferencer__gives_classes_and_pictures(
 @pytest.mark.parametrize('name', CONFIGS)
 def test_complexity__is_counted(name, small_model):
     model = small_model(name)
+    params, flops = count_operations(model)
+    assert params == sum(p.numel() for p in model.parameters())
+    assert flops > SIZE_HW[0] * SIZE_HW[1]
+
+
+@functools.cache  # configs share networks
+def count_operations(model):
     counted = get_model_complexity_info(
         model, (3, *SIZE_HW), show_table=False, show_arch=False)
-    assert counted['params'] == sum(p.numel() for p in model.parameters())
-    assert counted['flops'] > SIZE_HW[0] * SIZE_HW[1]
+    return counted['params'], counted['flops']
 
 
 @pytest.mark.parametrize('name', CONFIGS)
 def test_tensor_mode__is_traced_for_any_batch(name, small_model):
-    model = small_model(name)
+    for output, expected in traced_on_three(small_model(name)):
+        torch.testing.assert_close(output, expected, atol=1e-4, rtol=1e-4)
+
+
+@functools.cache
+def traced_on_three(model):
+    """Outputs of a graph traced with one image, and of the model."""
     inputs = torch.randn(3, 3, *SIZE_HW)
     with torch.no_grad():
-        traced = torch.jit.trace(model, (inputs[:1], ), strict=False)
-        outputs, expected = traced(inputs), model(inputs)
+        graph = torch.jit.trace(model, (inputs[:1], ), strict=False)
+        outputs, expected = graph(inputs), model(inputs)
     if torch.is_tensor(expected):
-        outputs, expected = (outputs, ), (expected, )
-    for output, wanted in zip(outputs, expected, strict=True):
-        torch.testing.assert_close(output, wanted, atol=1e-4, rtol=1e-4)
+        return [(outputs, expected)]
+    return list(zip(outputs, expected, strict=True))
