@@ -7,6 +7,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from .file_hash import sha256_of
+from .reporting.escaping import code, markdown
 from .reporting.tables import markdown_table
 
 HASHES = 'SHA256SUMS'
@@ -31,7 +32,7 @@ def model_card(name: str, metrics: Mapping[str, float],
     """
     header = _header(name, metrics, protocol, license)
     return '\n'.join([
-        '---', header.strip(), '---', '', f'# {name}', '',
+        '---', header.strip(), '---', '', f'# {markdown(name)}', '',
         'Semantic segmentation and anomaly scores by `mmseg_anomaly`, a '
         'plugin for\nMMSegmentation.', '',
         '## Results', '', *_result_lines(metrics, protocol['dataset']), '',
@@ -39,7 +40,8 @@ def model_card(name: str, metrics: Mapping[str, float],
         '## Versions', '',
         markdown_table(('library', 'version'), protocol['versions'].items()),
         '## Licence', '',
-        license or 'The licence of these weights was not stated.', ''])
+        markdown(license or 'The licence of these weights was not stated.'),
+        ''])
 
 
 def _header(name: str, metrics: Mapping[str, float],
@@ -74,7 +76,7 @@ def _result_lines(metrics: Mapping[str, float],
 
 
 def _dataset_line(dataset: Mapping[str, Any]) -> str:
-    line = (f'`{dataset["type"]}`, {dataset["num_images"]} images, '
+    line = (f'{code(dataset["type"])}, {dataset["num_images"]} images, '
             f'{dataset["num_classes"]} classes')
     for anomalies in dataset['anomalies']:
         line += (f'; {anomalies["num_pixels"]} pixels that are not void, '
@@ -84,14 +86,14 @@ def _dataset_line(dataset: Mapping[str, Any]) -> str:
 
 def _protocol_lines(protocol: Mapping[str, Any]) -> Iterable[str]:
     checkpoint = protocol['checkpoint']
-    yield f'- config: `{protocol["config"]}`'
-    yield (f'- checkpoint: `{checkpoint["file"]}`, SHA-256 '
+    yield f'- config: {code(protocol["config"])}'
+    yield (f'- checkpoint: {code(checkpoint["file"])}, SHA-256 '
            f'`{checkpoint["sha256"]}`')
     yield f'- inference: {protocol["windows"]}, {protocol["precision"]}'
     yield f'- {protocol["void"]}'
     yield f'- device: {protocol["device"]}'
     for name, formula in protocol['scorers'].items():
-        yield f'- `{name}` = {formula}'
+        yield f'- {code(name)} = {markdown(formula)}'
 
 
 def write_hashes(folder: Path) -> None:

@@ -53,7 +53,7 @@ from mmseg_anomaly.reporting.provenance import (
     head_facts,
     versions,
 )
-from mmseg_anomaly.reporting.report import markdown_text
+from mmseg_anomaly.reporting.report import markdown_text, unique_titles
 from mmseg_anomaly.reporting.runs import SUMMARY_NAME, discard_run
 from mmseg_anomaly.safe_writing import check_outputs
 
@@ -244,7 +244,8 @@ def start_report(cfg: Config, args: argparse.Namespace,
         versions=versions(),
         formulas={scorer_name(scorer): formula(scorer)
                   for scorer in cfg.model.test_cfg.scorer},
-        titles={name: get_benchmark(name).title for name in names},
+        titles=unique_titles({name: get_benchmark(name).title
+                              for name in names}),
         runs=[])
 
 

@@ -7,6 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from .escaping import one_line
+
 FORMATS = ('png', 'svg')
 _SIZE_INCH = (5.6, 4.6)
 # Okabe and Ito's colours, which colour-blind readers can distinguish.
@@ -58,7 +60,7 @@ def precision_recall_figure(title: str, scorers: Scorers,
         # a step at each threshold, as the sum of the AuPRC has it
         axes.step([0, *curves['recall']],
                   [curves['precision'][0], *curves['precision']],
-                  where='pre', label=f'{name}, {value:.1f}', **style)
+                  where='pre', label=_plain(f'{name}, {value:.1f}'), **style)
     axes.axhline(chance, color='0.4', lw=0.8, ls=':', label='chance')
     axes.legend(title='AuPRC in %', fontsize=8)
     return figure
@@ -71,7 +73,7 @@ def roc_figure(title: str, scorers: Scorers) -> Figure:
                                      scorers.items(), strict=True):
         curves, value = report['curves'], report['values']['FPR95']
         axes.plot([0, *curves['fpr']], [0, *curves['recall']],
-                  label=f'{name}, {value:.1f}', **style)
+                  label=_plain(f'{name}, {value:.1f}'), **style)
     axes.axhline(0.95, color='0.6', lw=0.8)
     axes.legend(title='FPR95 in %', fontsize=8, loc='lower right')
     return figure
@@ -90,10 +92,15 @@ def _empty(title: str, x_label: str, y_label: str) -> tuple[Figure, Axes]:
     figure = Figure(figsize=_SIZE_INCH, layout='constrained')
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    axes.set(title=title, xlabel=x_label, ylabel=y_label, xlim=(0, 1),
+    axes.set(title=_plain(title), xlabel=x_label, ylabel=y_label, xlim=(0, 1),
              ylim=(0, 1.01))
     axes.grid(color='0.9')
     return figure, axes
+
+
+def _plain(text: str) -> str:
+    """Return one line that matplotlib does not take for a formula."""
+    return one_line(text).replace('$', r'\$')
 
 
 def _save(figure: Figure, stem: Path) -> list[Path]:

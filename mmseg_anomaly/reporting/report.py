@@ -2,12 +2,14 @@
 import csv
 import io
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .curves import write_curves
+from .escaping import Markdown, code, markdown, one_line
 from .provenance import VOID_POLICY, write_json
 from .runs import FinishedRun
 from .tables import Column, Table, markdown_table, to_latex, to_markdown
@@ -52,6 +54,13 @@ class Report:
                 f'missing in {folder / "results.md"}: {reasons}')
 
 
+def unique_titles(titles: Mapping[str, str]) -> dict[str, str]:
+    """Add the names of datasets to titles that several have."""
+    counts = Counter(one_line(title) for title in titles.values())
+    return {name: title if counts[one_line(title)] == 1 else
+            f'{title} ({name})' for name, title in titles.items()}
+
+
 def write_report(report: Report, folder: str | Path) -> None:
     """Write ``results.{json,csv,md,tex}`` and the curves of each dataset.
 
@@ -61,9 +70,11 @@ def write_report(report: Report, folder: str | Path) -> None:
     """
     folder = Path(folder)
     write_json(folder / 'results.json', json_content(report))
-    (folder / 'results.csv').write_text(csv_text(report))
-    (folder / 'results.md').write_text(markdown_text(report))
-    (folder / 'results.tex').write_text(latex_document(report))
+    for name, text in (('results.csv', csv_text(report)),
+                       ('results.md', markdown_text(report)),
+                       ('results.tex', latex_document(report))):
+        # 'backslashreplace' for names of files that are not UTF-8
+        (folder / name).write_text(text, 'utf-8', 'backslashreplace')
     for run in report.runs:
         write_curves(folder / run.name, _title(report, run), run.summary)
 
@@ -202,14 +213,15 @@ def markdown_text(report: Report) -> str:
             if key not in ('void', 'partial')]
     parts = [
         to_markdown(main_table(report)),
-        'Percent. ' + _provenance(report) + f' Void: {VOID_POLICY}.\n',
+        f'Percent. {markdown(_provenance(report))} Void: {VOID_POLICY}.\n',
         *([markdown_table(keys, [[row[key] for key in keys]
                                  for row in counts])] if counts else []),
         *_partial_sets(report),
-        *(f'**{report.titles[name]} is missing**: {reason}.\n'
+        *(f'**{markdown(report.titles[name])} is missing**: '
+          f'{markdown(reason)}.\n'
           for name, reason in report.missing.items()),
         markdown_table(('scorer', 'score, larger = more anomalous'),
-                       [(f'`{name}`', f'`{formula}`')
+                       [(code(name), code(formula))
                         for name, formula in report.formulas.items()]),
         *_interval_tables(report)
     ]
@@ -225,8 +237,8 @@ def _provenance(report: Report) -> str:
 
 def _partial_sets(report: Report) -> list[str]:
     return [
-        f'**{report.titles[run.name]} is partial**, its numbers are not those '
-        f'of the whole set: {run.facts["partial"]}.\n'
+        f'**{markdown(report.titles[run.name])} is partial**, its numbers are '
+        f'not those of the whole set: {markdown(run.facts["partial"])}.\n'
         for run in report.runs if run.facts['partial']
     ]
 
@@ -236,14 +248,15 @@ def _interval_tables(report: Report) -> list[str]:
     for run in report.runs:
         if not run.summary['bootstrap']:
             continue
-        rows = [(f'`{name}`', *(
-            f'{found["values"][metric]:.2f} [{low:.2f}, {high:.2f}]'
+        rows = [(code(name), *(
+            Markdown(f'{found["values"][metric]:.2f} [{low:.2f}, {high:.2f}]')
             for metric, (low, high) in found['intervals'].items()))
             for name, found in run.summary['scorers'].items()]
         bootstrap = run.summary['bootstrap']
         parts.append(
-            f'{_title(report, run)}: {bootstrap["level"]:.0%} confidence '
-            f'intervals, {bootstrap["replicates"]} samples of its images.\n')
+            f'{markdown(_title(report, run))}: {bootstrap["level"]:.0%} '
+            f'confidence intervals, {bootstrap["replicates"]} samples of '
+            'its images.\n')
         metrics = next(iter(run.summary['scorers'].values()))['intervals']
         parts.append(markdown_table(('scorer', *metrics), rows))
     return parts
@@ -251,12 +264,13 @@ def _interval_tables(report: Report) -> list[str]:
 
 def latex_document(report: Report) -> str:
     """Return the table to input, its protocol as a comment above."""
-    counts = [f'% {_title(report, run)}: ' + ', '.join(
+    comments = [_provenance(report)]
+    comments += [f'{_title(report, run)}: ' + ', '.join(
         f'{key} {value}' for key, value in _counts(run).items())
         for run in report.runs]
-    counts += [f'% {report.titles[name]} is missing: {reason}'
-               for name, reason in report.missing.items()]
-    formulas = [f'% {name} = {formula}'
-                for name, formula in report.formulas.items()]
-    return '\n'.join([f'% {_provenance(report)}', *counts, *formulas,
+    comments += [f'{report.titles[name]} is missing: {reason}'
+                 for name, reason in report.missing.items()]
+    comments += [f'{name} = {formula}'
+                 for name, formula in report.formulas.items()]
+    return '\n'.join([*(f'% {one_line(comment)}' for comment in comments),
                       to_latex(main_table(report))])

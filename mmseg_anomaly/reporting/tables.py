@@ -6,13 +6,10 @@ from itertools import groupby
 
 from prettytable import PrettyTable, TableStyle
 
+from .escaping import Markdown, code, latex_text, markdown
+
 _DIGITS = 2
 _UNDEFINED = '-'
-_LATEX_SPECIAL = {
-    '\\': r'\textbackslash{}', '&': r'\&', '%': r'\%', '$': r'\$',
-    '#': r'\#', '_': r'\_', '{': r'\{', '}': r'\}',
-    '~': r'\textasciitilde{}', '^': r'\textasciicircum{}'
-}
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,7 @@ def to_markdown(table: Table, row_title: str = 'scorer') -> str:
     """Format a table for Markdown, the best number of each column bold."""
     titles = [f'{column.group} {column.metric} {column.arrow}'
               for column in table.columns]
-    rows = [[f'`{label}`', *cells]
+    rows = [[code(label), *map(Markdown, cells)]
             for label, cells in _marked_rows(table, '**{}**')]
     return markdown_table([row_title, *titles], rows, align='r')
 
@@ -65,15 +62,11 @@ def to_markdown(table: Table, row_title: str = 'scorer') -> str:
 def markdown_table(titles: Sequence[str], rows: Iterable[Sequence],
                    align: str = 'l') -> str:
     """Format cells for Markdown; those after the first column are aligned."""
-    table = PrettyTable([_escaped(title) for title in titles], align=align)
+    table = PrettyTable([markdown(title) for title in titles], align=align)
     table.set_style(TableStyle.MARKDOWN)
     table.align[table.field_names[0]] = 'l'
-    table.add_rows([[_escaped(cell) for cell in row] for row in rows])
+    table.add_rows([[markdown(cell) for cell in row] for row in rows])
     return table.get_string() + '\n'
-
-
-def _escaped(cell: object) -> str:
-    return str(cell).replace('|', '&#124;')
 
 
 def to_latex(table: Table, row_title: str = 'Scorer') -> str:
@@ -97,11 +90,6 @@ def to_latex(table: Table, row_title: str = 'Scorer') -> str:
     lines += [_latex_row([latex_text(label), *cells])
               for label, cells in _marked_rows(table, r'\textbf{{{}}}')]
     return '\n'.join([*lines, r'\bottomrule', r'\end{tabular}']) + '\n'
-
-
-def latex_text(text: str) -> str:
-    """Return text that LaTeX sets as it is."""
-    return ''.join(_LATEX_SPECIAL.get(letter, letter) for letter in text)
 
 
 def _marked_rows(table: Table, bold: str) -> list[tuple[str, list[str]]]:

@@ -176,7 +176,8 @@ def publish(cfg: Config, args: argparse.Namespace, out: Path,
     write_json(out / 'protocol.json', protocol)
     name = args.name or Path(args.config).stem
     (out / 'README.md').write_text(
-        model_card(name, metrics, protocol, args.license))
+        model_card(name, metrics, protocol, args.license), 'utf-8',
+        'backslashreplace')
     write_hashes(out)
 
 
