@@ -9,6 +9,7 @@ from PIL import Image
 
 from mmseg_anomaly.engine import load_from_local
 from mmseg_anomaly.file_hash import sha256_of
+from mmseg_anomaly.visualization.class_legend import ClassLegend
 
 
 @pytest.fixture
@@ -232,3 +233,24 @@ def test_pictures_without_labels__need_something_to_write(
     with pytest.raises(ValueError, match='have no labels, so nothing can be '
                        'measured: give --out, --show-dir or --save-heatmaps'):
         run_tool('test', unlabelled, checkpoint)
+
+
+def test_show_dir__names_classes_of_the_model_on_a_benchmark(
+        tiny_config, tmp_path, run_tool, checkpoint, data_root, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(ClassLegend, 'entries',
+                        lambda self: drawn.append(self._metas) or [])
+    config = tiny_config.with_name('benchmark.py')
+    config.write_text(
+        "_base_ = ['tiny.py']\n"
+        "test_dataloader = dict(dataset=dict(_delete_=True, "
+        f"type='RoadAnomaly21Dataset', data_root='{data_root}/RoadAnomaly21',"
+        ' pipeline=[_base_.loader, '
+        "dict(type='LoadCheckedAnnotations', num_classes=3), "
+        "dict(type='PackSegInputs')]))\n")
+    run_tool('test', config, checkpoint, '--work-dir', tmp_path / 'work',
+             '--show-dir', 'painted')
+    assert len(drawn) == 10
+    assert {metas['pred_sem_seg']['classes'] for metas in drawn} == {
+        ('dark', 'bright', 'other')}
+    assert {metas['gt_sem_seg']['classes'] for metas in drawn} == {()}
