@@ -127,7 +127,8 @@ def test_show__without_default_runtime(missing, tmp_path, run_tool):
     entries = {
         'default_hooks': {'visualization':
                           {'type': 'AnomalyVisualizationHook'}},
-        'visualizer': {'type': 'AnomalyLocalVisualizer'}
+        'visualizer': {'type': 'AnomalyLocalVisualizer'},
+        'model': {'type': 'SlideInferenceWithStitch'}
     }
     del entries[missing]
     config = tmp_path / 'bare.py'
