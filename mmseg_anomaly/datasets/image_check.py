@@ -14,6 +14,8 @@ from mmengine import fileio
 from mmengine.logging import print_log
 from PIL import Image
 
+from mmseg_anomaly.progress import with_progress
+
 from .label_files import PILLOW_ERRORS, read_label
 
 _TAIL_BYTES = 1024  # room for what cameras and tools append to a JPEG
@@ -76,7 +78,7 @@ def without_broken(data_list: list[dict]) -> tuple[list[dict], str]:
         ValueError: If all are broken.
     """
     sound, broken = [], []
-    for info in data_list:
+    for info in with_progress(data_list, 'looking at images'):
         try:
             check_image(info['img_path'])
             if 'seg_map_path' in info:

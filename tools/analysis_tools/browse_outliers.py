@@ -32,6 +32,7 @@ from mmseg_anomaly.engine.config_options import CheckedDictAction, read_config
 from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
 from mmseg_anomaly.labels import OUTLIER_INDEX
 from mmseg_anomaly.paths import write_picture
+from mmseg_anomaly.progress import with_progress
 from mmseg_anomaly.safe_writing import check_outputs
 from mmseg_anomaly.visualization.panels import (
     legend,
@@ -103,7 +104,8 @@ def collect_samples(dataset: object, num_samples: int, num_shown: int,
     records, shown, counts = [], [], Counter()
     numbers = np.random.default_rng(seed).integers(
         len(dataset), size=num_samples)
-    for row, number in enumerate(numbers.tolist()):
+    numbers = with_progress(numbers.tolist(), 'sampling images')
+    for row, number in enumerate(numbers):
         sample = dataset[SeededIndex(number, (seed, row))]
         height, width = sample['img'].shape[:2]
         outliers = sample.get('outliers', [])  # RandomApply may skip it

@@ -69,7 +69,7 @@ class StaticAnomalyDataset(BaseSegDataset):
                  reduce_zero_label: bool = False,
                  **kwargs: Any) -> None:
         check_text('data_root', data_root, of=self)
-        check_flags(self, skip_broken=skip_broken,
+        check_flags(self, skip_broken=skip_broken, allow_partial=allow_partial,
                     allow_outside=allow_outside)
         refuse_reduce_zero_label(reduce_zero_label)
         manifest = _read_manifest(Path(data_root, MANIFEST_NAME))

@@ -10,6 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mmseg_anomaly.progress import with_progress
+
 from .array_file import (
     ArrayFile,
     ArrayFileWriter,
@@ -171,7 +173,9 @@ def _mask_arrays(coco: dict[str, list[dict]],
     kinds, masks = np.zeros(num, np.uint8), [b''] * num
     areas, boxes_xywh = np.zeros(num, np.int32), np.zeros((num, 4), np.int32)
     solidities = np.zeros(num, np.float32)
-    for row, item in enumerate(coco['annotations']):
+    annotations = with_progress(
+        coco['annotations'], f'reading the objects of {ann_file}')
+    for row, item in enumerate(annotations):
         kinds[row] = _kind(item)
         if kinds[row] != OBJECT:
             continue

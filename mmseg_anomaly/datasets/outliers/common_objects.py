@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 from mmengine.logging import print_log
 
+from mmseg_anomaly.progress import with_progress
+
 from .cutout import Cutout
 from .image_files import BrokenImageError
 from .mixed import MixedOutliers
@@ -98,7 +100,7 @@ def _all_keys(source: OutlierSource,
     """Yield for each object what it is known by, and if it can be read."""
     warned = set()
     reads_nothing = isinstance(source, SourceWithHashes)
-    for number in range(len(source)):
+    for number in with_progress(range(len(source)), 'comparing objects'):
         keys, is_sound = _names(source, number), True
         if reads_nothing or with_content or not keys:
             try:

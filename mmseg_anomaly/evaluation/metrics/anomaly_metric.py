@@ -9,6 +9,7 @@ from mmengine.logging import MMLogger
 from mmseg.registry import METRICS
 
 from ...checks import check_choice, check_flags, check_text
+from ...progress import with_progress
 from ..heatmap_files import FLOAT16_PREFIX
 from ..output_files import OutputFiles
 from ..pixels.bootstrap import Bootstrap
@@ -167,7 +168,11 @@ class AnomalyMetric(StreamingMetric):
         if self.format_only:
             logger.info(f'anomaly maps are in {self.outputs.folder}')
             return {}
-        results = self._counts.reports()
+        if self.options.bootstrap is not None:
+            logger.info(f'sampling the images of {len(self._counts)} scorers '
+                        f'{self.options.bootstrap.replicates} times')
+        results = list(with_progress(
+            self._counts.reports(), 'ranking scorers', len(self._counts)))
         self._write_summary(results)
         if not results:
             logger.warning('AnomalyMetric saw no image; all its metrics are '

@@ -153,10 +153,13 @@ class CountsByScorer:
         scorer, content = part
         self._of(scorer).merge_part(content)
 
-    def reports(self) -> list[tuple[str, ScorerReport]]:
-        """Return each scorer and its report, and free the counts."""
-        return [(scorer, self._counts.pop(scorer).report())
-                for scorer in tuple(self._counts)]
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def reports(self) -> Iterator[tuple[str, ScorerReport]]:
+        """Yield each scorer and its report, and free its counts."""
+        for scorer in tuple(self._counts):
+            yield scorer, self._counts.pop(scorer).report()
 
 
 class ExactPixels:

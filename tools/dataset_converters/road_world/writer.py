@@ -11,6 +11,7 @@ Layout of the folder::
 Scene i of ``test`` is scene i of ``val`` with strange objects on it.
 """
 import json
+from collections import deque
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from mmseg_anomaly.datasets.synthetic_roads.strange_objects import (
     CATEGORIES,
     draw_strange_object,
 )
+from mmseg_anomaly.progress import with_progress
 from mmseg_anomaly.safe_writing import whole_folder
 from mmseg_anomaly.text_files import read_json
 
@@ -124,11 +126,13 @@ def _write_scenes(root: Path, size: WorldSize, nproc: int) -> None:
                                  ('val', size.num_val))
             for index in range(count)]
     if nproc == 1:
-        for job in jobs:
+        for job in with_progress(jobs, 'writing scenes'):
             _write_scene(*job)
         return
     with ProcessPoolExecutor(nproc) as pool:
-        list(pool.map(_write_scene, *zip(*jobs, strict=True), chunksize=16))
+        written = pool.map(
+            _write_scene, *zip(*jobs, strict=True), chunksize=16)
+        deque(with_progress(written, 'writing scenes', len(jobs)), maxlen=0)
 
 
 def _write_scene(root: Path, size: WorldSize, split: str, index: int) -> None:
@@ -158,7 +162,7 @@ def _write_png(path: Path, picture: np.ndarray) -> None:
 def _write_outliers(folder: Path, split: str, size: WorldSize) -> None:
     (folder / split).mkdir(parents=True)
     images, annotations = [], []
-    for index in range(size.num_outliers):
+    for index in with_progress(range(size.num_outliers), 'writing objects'):
         generator = np.random.default_rng(
             [size.seed, _STREAM[f'{split}_outliers'], index])
         image, mask, category = draw_strange_object(split, OUTLIER_PX,
