@@ -1,11 +1,8 @@
 """Train a segmentor."""
 import argparse
-import logging
 from collections.abc import Sequence
-from pathlib import Path
 
 from mmengine.config import Config
-from mmengine.logging import print_log
 
 from mmseg_anomaly.engine import command_line
 from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
@@ -17,29 +14,34 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--work-dir', help='the dir to save logs and models')
     parser.add_argument(
         '--resume', action='store_true',
-        help='go on from the latest checkpoint in the work dir, or from '
-        'load_from if it is given by --cfg-options')
+        help='go on from the newest whole checkpoint in the work dir, or '
+        'from load_from if it is given by --cfg-options')
+    parser.add_argument(
+        '--resume-weights-only', action='store_true',
+        help='as --resume, but take the weights alone, also of a file that '
+        'holds nothing else, and start at iteration 0')
+    parser.add_argument(
+        '--overwrite', action='store_true',
+        help='with --resume, start from the beginning if there are broken '
+        'checkpoints only, instead of stopping')
     command_line.add_common_arguments(parser)
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.overwrite and not (args.resume or args.resume_weights_only):
+        parser.error('--overwrite needs --resume: without it a training '
+                     'starts from its beginning anyway')
+    return args
 
 
-def enable_resume(cfg: Config, cfg_options: dict | None) -> None:
-    """Resume the work dir's own last checkpoint rather than `load_from`.
+def enable_resume(cfg: Config, args: argparse.Namespace) -> None:
+    """Resume from the work dir rather than from the config's `load_from`.
 
-    MMEngine would resume from the config's `load_from`, which is where the
-    training once started.
+    The latter is where the training once started. It is resumed from if
+    `--cfg-options` names it.
     """
-    cfg.resume = True
-    if cfg_options and 'load_from' in cfg_options:
-        return
-    if (Path(cfg.work_dir) / 'last_checkpoint').is_file():
-        cfg.load_from = None
-        return
-    cfg.resume = False
-    print_log(
-        f'There is no checkpoint in {cfg.work_dir} to resume from: training '
-        'starts from its beginning.', logger='current',
-        level=logging.WARNING)
+    named = 'load_from' in (args.cfg_options or {})
+    cfg.resume = True if named else 'auto'
+    cfg.resume_weights_only = args.resume_weights_only
+    cfg.overwrite = args.overwrite
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -48,8 +50,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.amp:
         command_line.enable_amp_training(cfg)
         command_line.enable_amp_inference(cfg)
-    if args.resume:
-        enable_resume(cfg, args.cfg_options)
+    if args.resume or args.resume_weights_only:
+        enable_resume(cfg, args)
     command_line.build_runner(cfg).train()
 
 

@@ -30,10 +30,14 @@ default_hooks = dict(
     strict_checkpoint=dict(type='StrictCheckpointHook'),
     finite=dict(type='FiniteHook'),
     first_look=dict(type='FirstLookHook'),
+    seed_iteration=dict(type='SeedIterationHook'),
     output_names=dict(type='OutputNamesHook'),
     visualization=dict(type='AnomalyVisualizationHook'))
 
 load_from = None
 resume = False
+# With resume: take the weights alone; begin where only broken files remain.
+resume_weights_only = False
+overwrite = False
 # Keys, or their prefix, that a checkpoint may lack, add or shape otherwise.
 allow_missing = []

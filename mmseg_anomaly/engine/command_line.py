@@ -178,8 +178,8 @@ def build_runner(cfg: Config) -> Runner:
     """Build the runner that the config names, by default AnomalyRunner.
 
     Checkpoints are compared with the model, the parts of a run with each
-    other, and losses that are not finite end a training, even if the config
-    does not use our `default_runtime.py`.
+    other, losses that are not finite end a training, and each iteration is
+    seeded, even if the config does not use our `default_runtime.py`.
     """
     cfg.setdefault('runner_type', 'AnomalyRunner')
     cfg.setdefault('default_hooks', {})
@@ -187,6 +187,8 @@ def build_runner(cfg: Config) -> Runner:
         'strict_checkpoint', dict(type='StrictCheckpointHook'))
     cfg.default_hooks.setdefault('finite', dict(type='FiniteHook'))
     cfg.default_hooks.setdefault('first_look', dict(type='FirstLookHook'))
+    cfg.default_hooks.setdefault(
+        'seed_iteration', dict(type='SeedIterationHook'))
     cfg.default_hooks.setdefault(
         'output_names', dict(type='OutputNamesHook'))
     return RUNNERS.build(cfg)

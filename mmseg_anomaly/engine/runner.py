@@ -1,4 +1,4 @@
-"""A runner that also trains and tests in parallel on machines without GPU."""
+"""A runner that recovers, and works in parallel on machines without GPU."""
 import datetime
 import os
 import subprocess
@@ -16,6 +16,7 @@ from torch import nn
 from .._quiet import spare_terminal
 from ..class_names import meta_of_config
 from ..models.segmentors.mmseg_functions import ServesMMSegFunctions
+from .recovery import STATE, announce_checkpoints, newest_state, read_state
 
 # Where each launcher says who a process is.
 LAUNCHER_VARIABLES = {
@@ -74,10 +75,18 @@ def _first_host(launcher: str) -> str:
 # In MMEngine's registry, for a runner is built before any scope is set.
 @RUNNERS.register_module()
 class AnomalyRunner(Runner):
-    """MMEngine's runner, made to serve gloo on the CPU.
+    """MMEngine's runner, which recovers and serves gloo on the CPU.
 
-    On a GPU it is MMEngine's runner. MMSeg's own `tools/train.py` uses it by
-    the config's ``runner_type = 'AnomalyRunner'``.
+    MMSeg's own `tools/train.py` uses it by the config's
+    ``runner_type = 'AnomalyRunner'``. Keys of the config that say where a
+    training starts:
+
+    - ``resume``: True goes on from ``load_from``, or from the newest whole
+      checkpoint of the work dir if that is None. 'auto' looks into the work
+      dir first, and starts from ``load_from`` if there is none.
+    - ``resume_weights_only``: True takes the weights alone.
+    - ``overwrite``: True starts from the beginning where only broken
+      checkpoints remain.
     """
 
     def setup_env(self, env_cfg: dict) -> None:
@@ -116,6 +125,45 @@ class AnomalyRunner(Runner):
         if target.exists() and target.samefile(source):
             target = Path(self.work_dir, f'{self.timestamp}.py')
         self.cfg.dump(target)
+
+    def train(self) -> nn.Module:
+        """Train, from the newest whole checkpoint if told to resume.
+
+        Raises:
+            ValueError: If what is there cannot be resumed.
+        """
+        if self._resume:
+            self._decide_start()
+        else:
+            announce_checkpoints(self.work_dir)
+        return super().train()
+
+    def _decide_start(self) -> None:
+        needed = [*STATE]
+        if self.param_schedulers:
+            needed.append('param_schedulers')
+        if self.cfg.get('resume_weights_only', False):
+            needed = []
+        if self._load_from is None or self._resume == 'auto':
+            state = newest_state(self.work_dir, needed,
+                                 self.cfg.get('overwrite', False))
+        else:
+            state = read_state(self._load_from, needed)
+        self._resume = bool(state and needed)
+        if state:
+            self._load_from = state.path
+        if self._resume and state.seed is not None:
+            self._take_seed(state.seed)
+
+    def _take_seed(self, seed: int) -> None:
+        """Use the seed of a checkpoint before the sampler is built by it."""
+        own = self._randomness_cfg.get('seed')
+        if own not in (None, seed):
+            self.logger.warning(
+                f'`randomness.seed` of the config is {own}; the checkpoint '
+                f'was trained with {seed}, which is used')
+        self._randomness_cfg.update(seed=seed)
+        self.set_randomness(**self._randomness_cfg)
 
     def wrap_model(self, model_wrapper_cfg: dict | None,
                    model: nn.Module) -> nn.Module:

@@ -77,7 +77,7 @@ def test_load__refuses_to_run_code_and_names_it(tmp_path):
     torch.save(dict(state_dict={}, x=Calls(os.mkdir, str(victim))), path)
 
     with pytest.raises(pickle.UnpicklingError,
-                       match='bad.pth` was refused.* posix.mkdir, and'):
+                       match='bad.pth` was refused.* posix.mkdir; a'):
         load_from_local(path)
     with pytest.raises(pickle.UnpicklingError, match='posix.mkdir'):
         load_checkpoint(nn.Linear(1, 1), str(path))

@@ -6,10 +6,11 @@ from .finite_hook import FiniteHook
 from .first_look_hook import FirstLookHook
 from .heatmap_hook import HeatmapHook
 from .output_names_hook import OutputNamesHook
+from .seed_iteration_hook import SeedIterationHook
 from .strict_checkpoint_hook import StrictCheckpointHook
 
 __all__ = [
     'AnomalyVisualizationHook', 'AttachHeadHook', 'AttnMaskAnnealingHook',
     'FiniteHook', 'FirstLookHook', 'HeatmapHook', 'OutputNamesHook',
-    'StrictCheckpointHook'
+    'SeedIterationHook', 'StrictCheckpointHook'
 ]
