@@ -5,7 +5,7 @@ over the pixels that truth and prediction share; no component gets a mask of
 its own.
 
 Letters: H, W the image; G components of the truth, N of the prediction, M
-pairs of them that share pixels; T = 11 thresholds.
+pairs of them that share pixels; T = 11 thresholds; S bins of sizes.
 
 Source: Chan et al., SegmentMeIfYouCan, arXiv 2104.14812, section 4, as
 computed by SegmentMeIfYouCan/road-anomaly-benchmark@1c7804e
@@ -171,6 +171,8 @@ class ComponentMetrics:
         true_positives: (T,) int64, true components with sIoU >= threshold.
         false_negatives: (T,) int64, the other true components.
         false_positives: (T,) int64, predicted ones with PPV < threshold.
+        num_by_size: (S,) int64, true components in each bin of sizes.
+        recall_by_size: (S,) share of them with sIoU >= 0.25, in [0, 1].
     """
 
     siou: float
@@ -182,6 +184,8 @@ class ComponentMetrics:
     true_positives: np.ndarray
     false_negatives: np.ndarray
     false_positives: np.ndarray
+    num_by_size: np.ndarray
+    recall_by_size: np.ndarray
 
 
 class ComponentSums(NamedTuple):
@@ -194,6 +198,8 @@ class ComponentSums(NamedTuple):
         num_predicted: Predicted components.
         true_positives: (T,) int64.
         false_positives: (T,) int64.
+        num_by_size: (S,) int64, true components in each bin of sizes.
+        found_by_size: (S,) int64, those with sIoU >= 0.25.
     """
 
     siou: float
@@ -202,14 +208,27 @@ class ComponentSums(NamedTuple):
     num_predicted: int
     true_positives: np.ndarray
     false_positives: np.ndarray
+    num_by_size: np.ndarray
+    found_by_size: np.ndarray
 
 
-def sum_components(matches: ComponentMatches) -> ComponentSums:
-    """Add up an image; sums are rounded once, hence free of any order."""
+def sum_components(matches: ComponentMatches,
+                   size_bins: Sequence[int] = ()) -> ComponentSums:
+    """Add up an image; sums are rounded once, hence free of any order.
+
+    Args:
+        matches: Of the image.
+        size_bins: Rising numbers of pixels, at each of which a new bin of
+            true components begins; S is one more than there are.
+    """
+    bins = np.digitize(matches.size, size_bins)
+    num_by_size, found_by_size = (
+        np.bincount(some, minlength=len(size_bins) + 1)
+        for some in (bins, bins[matches.siou >= THRESHOLDS[0]]))
     return ComponentSums(
         math.fsum(matches.siou), math.fsum(matches.ppv), matches.siou.size,
         matches.ppv.size, _reached(matches.siou),
-        matches.ppv.size - _reached(matches.ppv))
+        matches.ppv.size - _reached(matches.ppv), num_by_size, found_by_size)
 
 
 def _reached(ratios: np.ndarray) -> np.ndarray:
@@ -225,12 +244,21 @@ def component_metrics(sums: Sequence[ComponentSums]) -> ComponentMetrics:
     fp = sum((part.false_positives for part in sums), nothing)
     fn = num_truth - tp
     rated = 2 * tp + fn + fp
-    f1_at = np.full(THRESHOLDS.size, math.nan)
-    np.divide(2. * tp, rated, out=f1_at, where=rated > 0)
+    f1_at = _ratio(2 * tp, rated)
+    none = np.zeros(1, np.int64)
+    num_by_size = sum((part.num_by_size for part in sums), none)
+    found_by_size = sum((part.found_by_size for part in sums), none)
     return ComponentMetrics(
         _mean(math.fsum(part.siou for part in sums), num_truth),
         _mean(math.fsum(part.ppv for part in sums), num_predicted),
-        float(f1_at.mean()), num_truth, num_predicted, f1_at, tp, fn, fp)
+        float(f1_at.mean()), num_truth, num_predicted, f1_at, tp, fn, fp,
+        num_by_size, _ratio(found_by_size, num_by_size))
+
+
+def _ratio(counts: np.ndarray, totals: np.ndarray) -> np.ndarray:
+    """Divide; NaN where there is nothing to count."""
+    ratio = np.full(totals.size, math.nan)
+    return np.divide(counts, totals, out=ratio, where=totals > 0)
 
 
 def _mean(total: float, count: int) -> float:

@@ -136,3 +136,16 @@ def component_table(
             metrics.num_truth, metrics.num_predicted, repr(threshold)
         ])
     return str(table)
+
+
+def recall_table(results: Sequence[tuple[str, float, ComponentMetrics]],
+                 names: Sequence[str]) -> str:
+    """Return one row for each scorer: recall of each bin and its size."""
+    counts = results[0][2].num_by_size
+    table = PrettyTable(['scorer', *(
+        f'{name} ({count})'
+        for name, count in zip(names, counts, strict=True))])
+    for scorer, _, metrics in results:
+        table.add_row([scorer or 'unnamed', *(
+            f'{100 * recall:.2f}' for recall in metrics.recall_by_size)])
+    return str(table)

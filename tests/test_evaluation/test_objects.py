@@ -164,3 +164,21 @@ def _compare_all(metrics, expected):
         assert metrics.true_positives[index] == expected[f'tp_{key}']
         assert metrics.false_negatives[index] == expected[f'fn_{key}']
         assert metrics.false_positives[index] == expected[f'fp_{key}']
+
+
+def test_sum_components__recall_by_size():
+    # objects of 1, 2 and 4 pixels, the second and the third found
+    label = [[1, 0, 1, 1, 0, 1, 1, 1, 1]]
+    predicted = [[0, 0, 1, 0, 0, 1, 1, 1, 1]]
+    sums = sum_components(_match(predicted, label), size_bins=(2, 4, 9))
+    assert sums.num_by_size.tolist() == [1, 1, 1, 0]
+    assert sums.found_by_size.tolist() == [0, 1, 1, 0]
+    metrics = component_metrics([sums, sums])
+    assert metrics.num_by_size.tolist() == [2, 2, 2, 0]
+    assert metrics.recall_by_size[:3].tolist() == [0, 1, 1]
+    assert math.isnan(metrics.recall_by_size[3])
+
+
+def test_sum_components__one_bin_without_borders():
+    sums = sum_components(_match([[1, 0, 0]], [[1, 0, 1]]))
+    assert component_metrics([sums]).recall_by_size.tolist() == [.5]

@@ -2,6 +2,7 @@
 import math
 import tempfile
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,13 @@ from mmengine.dist import broadcast_object_list
 from mmengine.logging import MMLogger
 from mmseg.registry import METRICS
 
-from ...checks import check_choice, check_text, check_texts
+from ...checks import (
+    check_choice,
+    check_numbers,
+    check_order,
+    check_text,
+    check_texts,
+)
 from ..objects import (
     TRACKS,
     ComponentMetrics,
@@ -20,7 +27,7 @@ from ..objects import (
 )
 from ..pixels.pixel_counts import CountsByScorer, PixelOptions
 from ..pixels.score_histogram import IGNORE_LABEL, refuse_nan
-from ..reports import component_table
+from ..reports import component_table, recall_table
 from ..threshold_file import check_threshold, read_threshold
 from .streaming_metric import (
     AnomalyMaps,
@@ -52,7 +59,8 @@ class ComponentMetric(StreamingMetric):
 
         test_evaluator = [
             dict(type='AnomalyMetric'),
-            dict(type='ComponentMetric', track='obstacle')
+            dict(type='ComponentMetric', track='obstacle',
+                 size_bins=(1000, 10000))
         ]
 
     Args:
@@ -66,6 +74,11 @@ class ComponentMetric(StreamingMetric):
         protocol: How the best F1 is found: 'exact'; 'smiyc' by the bins of
             ``pixels.smiyc``; or 'smiyc_float16' by those of scores rounded
             to float16, as the official code reads them.
+        size_bins: Rising numbers of pixels, at each of which a new bin of
+            true components begins. Reports the percentage of each bin with
+            sIoU >= 0.25, such as ``component/recall_below_1000``,
+            ``recall_1000_to_10000`` and ``recall_from_10000``; nothing by
+            default.
         spool_dir: Folder for the temporary file; None lets the system choose
             one.
         collect_device, prefix, collect_dir: As in ``StreamingMetric``.
@@ -84,6 +97,7 @@ class ComponentMetric(StreamingMetric):
                  *,
                  scorers: Sequence[str] | None = None,
                  protocol: str = 'exact',
+                 size_bins: Sequence[int] = (),
                  spool_dir: str | None = None,
                  collect_device: str = 'cpu',
                  prefix: str | None = None,
@@ -92,6 +106,10 @@ class ComponentMetric(StreamingMetric):
         check_texts('scorers', scorers, optional=True)
         for name, text in (('spool_dir', spool_dir), ('prefix', prefix)):
             check_text(name, text, optional=True)
+        check_numbers('size_bins', size_bins, kind=int, above=0)
+        for lower, upper in pairwise(size_bins):
+            check_order('size_bins', lower, 'size_bins', upper, equal=False)
+        self.size_bins = tuple(size_bins)
         self.min_sizes = TRACKS[track]
         self.track = track
         self.scorers = None if scorers is None else tuple(scorers)
@@ -162,7 +180,8 @@ class ComponentMetric(StreamingMetric):
             matches = match_components(
                 self._flagged(anomaly_map, self._thresholds[scorer]), label,
                 self.min_sizes)
-            self._sums.setdefault(scorer, []).append(sum_components(matches))
+            self._sums.setdefault(scorer, []).append(
+                sum_components(matches, self.size_bins))
 
     def _flagged(self, anomaly_map: np.ndarray,
                  threshold: float) -> np.ndarray:
@@ -204,24 +223,45 @@ class ComponentMetric(StreamingMetric):
             ``<scorer>/sIoU`` and so on of each.
         """
         logger = MMLogger.get_current_instance()
+        recalls = _recall_names(self.size_bins)
         results = [(scorer, self._thresholds[scorer], component_metrics(sums))
                    for scorer, sums in self._sums.items()]
         if not results:
             logger.warning('ComponentMetric saw no image; all its metrics '
                            'are undefined')
-            return dict.fromkeys(METRIC_NAMES, math.nan)
+            return dict.fromkeys((*METRIC_NAMES, *recalls), math.nan)
         logger.info(
             f'components of the {self.track} track, at least '
             f'{self.min_sizes.predicted} predicted and '
             f'{self.min_sizes.truth} true pixels each; protocol: '
             f'{self.options.protocol}\n{component_table(results)}')
-        return values_by_scorer([(scorer, _values(result))
-                                 for scorer, _, result in results])
+        if recalls:
+            logger.info('true components with sIoU >= 0.25, by their pixels\n'
+                        f'{recall_table(results, recalls)}')
+        return values_by_scorer([
+            (scorer, _values(result) | _recalls(result, recalls))
+            for scorer, _, result in results])
 
 
 def _values(result: ComponentMetrics) -> dict[str, float]:
     values = (100 * x for x in (result.siou, result.ppv, result.f1))
     return dict(zip(METRIC_NAMES, values, strict=True))
+
+
+def _recalls(result: ComponentMetrics,
+             names: Sequence[str]) -> dict[str, float]:
+    return {name: 100 * recall for name, recall in zip(
+        names, result.recall_by_size.tolist(), strict=False)}
+
+
+def _recall_names(size_bins: Sequence[int]) -> list[str]:
+    """Name the bins of sizes; without borders none is worth a name."""
+    if not size_bins:
+        return []
+    between = (f'recall_{lower}_to_{upper}'
+               for lower, upper in pairwise(size_bins))
+    return [f'recall_below_{size_bins[0]}', *between,
+            f'recall_from_{size_bins[-1]}']
 
 
 class MapCache:
