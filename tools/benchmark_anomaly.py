@@ -24,6 +24,10 @@ from mmseg_anomaly.datasets.benchmarks.catalog import (
 )
 from mmseg_anomaly.engine import command_line
 from mmseg_anomaly.engine.head_checkpoint import attached_head
+from mmseg_anomaly.engine.image_versions import (
+    add_version_arguments,
+    choose_versions,
+)
 from mmseg_anomaly.engine.run_tool import (
     StatedError,
     ToolParser,
@@ -48,11 +52,7 @@ from mmseg_anomaly.reporting import (
     save_run,
     write_report,
 )
-from mmseg_anomaly.reporting.provenance import (
-    digest,
-    head_facts,
-    versions,
-)
+from mmseg_anomaly.reporting.provenance import digest, head_facts, versions
 from mmseg_anomaly.reporting.report import markdown_text, unique_titles
 from mmseg_anomaly.reporting.runs import SUMMARY_NAME, discard_run
 from mmseg_anomaly.safe_writing import check_outputs
@@ -72,11 +72,14 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--scorers', nargs='+', metavar='NAME[:SETTING=VALUE]',
         help='e.g. rba softmax_msp:temperature=2; default: all that fit the '
         'model')
-    parser.add_argument(
-        '--work-dir', help='the dir to save results to')
+    parser.add_argument('--work-dir', help='the dir to save results to')
     parser.add_argument(
         '--components', action='store_true',
         help='also match whole objects, as SegmentMeIfYouCan does')
+    parser.add_argument(
+        '--size-bins', nargs='+', type=integer_option(low=1), default=[],
+        metavar='PIXELS', help='with --components: the recall of objects '
+        'below, between and from these numbers of pixels')
     parser.add_argument(
         '--threshold', metavar='FILE',
         help='of choose_threshold.py, for the components; default: the best '
@@ -102,6 +105,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--allow-partial', action='store_true',
         help='also evaluate datasets that lack files, and call their numbers '
         'partial')
+    add_version_arguments(parser)
     command_line.add_common_arguments(parser)
     return parser.parse_args(argv)
 
@@ -127,7 +131,8 @@ def evaluators(args: argparse.Namespace, name: str,
     if args.components:
         metrics.append(dict(
             type='ComponentMetric', track=get_benchmark(name).track,
-            threshold=args.threshold or 'best_f1', protocol=args.protocol))
+            threshold=args.threshold or 'best_f1', protocol=args.protocol,
+            size_bins=args.size_bins))
     return metrics
 
 
@@ -150,6 +155,7 @@ def dataset_config(cfg: Config, name: str, found: dict,
     if args.save_heatmaps:
         command_line.enable_heatmaps(
             cfg, args.save_heatmaps, Path(args.config).stem)
+    choose_versions(cfg, args.tta, args.scales)
     if cfg.get('visualizer') is not None:
         cfg.visualizer.name = name  # MMEngine keeps one instance of a name
     cfg.setdefault('default_hooks', {})
@@ -167,7 +173,8 @@ def settings_of(cfg: Config, checkpoint_sha256: str,
                 if key != 'summary_path'} for metric in cfg.test_evaluator]
     return dict(
         checkpoint_sha256=checkpoint_sha256, **head_facts(cfg),
-        scorers=[formula(scorer) for scorer in cfg.model.test_cfg.scorer],
+        scorers=[formula(scorer) for scorer in
+                 cfg.model.get('module', cfg.model).test_cfg.scorer],
         model=digest(cfg.model.to_dict()),
         dataset=digest(cfg.test_dataloader.dataset.to_dict()),
         metrics=metrics,
@@ -212,6 +219,8 @@ def prepare(args: argparse.Namespace) -> Config:
         raise FileNotFoundError(
             f'there is no checkpoint {args.checkpoint}; give the path of a '
             'local file')
+    if args.size_bins and not args.components:
+        raise ValueError('--size-bins is about components: add --components')
     if args.threshold is not None and not args.components:
         raise ValueError('--threshold is what components are found above: '
                          'add --components')
@@ -240,7 +249,9 @@ def start_report(cfg: Config, args: argparse.Namespace,
         model=dict(
             config=args.config, checkpoint=Path(args.checkpoint).name,
             checkpoint_sha256=checkpoint_sha256, **head_facts(cfg),
-            precision='mixed' if args.amp else 'float32'),
+            precision='mixed' if args.amp else 'float32',
+            scales=' '.join(f'{scale:g}' for scale in args.scales),
+            augmented=args.tta),
         versions=versions(),
         formulas={scorer_name(scorer): formula(scorer)
                   for scorer in cfg.model.test_cfg.scorer},

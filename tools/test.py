@@ -11,6 +11,10 @@ from mmseg.registry import METRICS
 
 from mmseg_anomaly.checks import number_option
 from mmseg_anomaly.engine import command_line
+from mmseg_anomaly.engine.image_versions import (
+    add_version_arguments,
+    choose_versions,
+)
 from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
 from mmseg_anomaly.engine.unlabelled import measure_nothing_without_labels
 
@@ -34,8 +38,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--save-heatmaps', metavar='DIR',
         help='the dir to save the maps of all scorers to, as '
         'SegmentMeIfYouCan reads them')
-    parser.add_argument(
-        '--tta', action='store_true', help='test time augmentation')
+    add_version_arguments(parser)
     command_line.add_common_arguments(parser)
     return parser.parse_args(argv)
 
@@ -63,20 +66,6 @@ def enable_visualization(cfg: Config, args: argparse.Namespace) -> None:
         hook.wait_time = args.wait_time
     if args.show_dir:
         cfg.visualizer.save_dir = args.show_dir
-
-
-def enable_tta(cfg: Config) -> None:
-    """Test on several versions of each image and merge the evidence.
-
-    Raises:
-        ValueError: If the config does not say how.
-    """
-    for key in ('tta_pipeline', 'tta_model'):
-        if cfg.get(key) is None:
-            raise ValueError(f'--tta needs `{key}` in the config.')
-    cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
-    cfg.tta_model.module = cfg.model
-    cfg.model = cfg.tta_model
 
 
 def save_predictions(cfg: Config, output_dir: str) -> None:
@@ -110,8 +99,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     cfg.resume = False
     if args.show or args.show_dir:
         enable_visualization(cfg, args)
-    if args.tta:
-        enable_tta(cfg)
+    choose_versions(cfg, args.tta, args.scales)
     if args.amp:
         command_line.enable_amp_inference(cfg)
     if args.out is not None:

@@ -120,6 +120,14 @@ def _components(run: FinishedRun, scorer: str) -> dict[str, float]:
     }
 
 
+def _recalls(run: FinishedRun, scorer: str) -> dict[str, float]:
+    """Return the recall of each bin of sizes that was asked for."""
+    prefix = f'{COMPONENT_PREFIX}/{scorer}/'
+    return {key.removeprefix(prefix): value
+            for key, value in run.metrics.items()
+            if key.startswith(f'{prefix}recall_')}
+
+
 def json_content(report: Report) -> dict[str, Any]:
     """Return everything but the curves, undefined numbers as None."""
     return _without_nan({
@@ -142,7 +150,8 @@ def _dataset_content(report: Report, run: FinishedRun) -> dict[str, Any]:
         scorers[name] = {key: value for key, value in found.items()
                          if key != 'curves'}
         if _has_components(run):
-            scorers[name]['components'] = _components(run, name)
+            scorers[name]['components'] = (
+                _components(run, name) | _recalls(run, name))
     return {'title': report.titles[run.name], **summary,
             'settings': run.settings, 'facts': run.facts, 'scorers': scorers}
 
@@ -167,6 +176,7 @@ def csv_text(report: Report) -> str:
                 'dataset': run.name, 'scorer': scorer, **found['values'],
                 'F1_threshold': found['F1_threshold'],
                 **_intervals(found), **_components(run, scorer),
+                **_recalls(run, scorer),
                 'formula': report.formulas.get(scorer, scorer),
                 **_counts(run), **report.model,
                 **{f'{name}_version': version

@@ -108,7 +108,7 @@ def test_benchmark__components_and_confidence_intervals(
     run_tool('benchmark_anomaly', config, checkpoint, '--data-root',
              data_root, '--work-dir', tmp_path / 'work', '--datasets',
              'road_anomaly21', '--scorers', 'rba', '--components',
-             '--bootstrap', '20', '--per-image')
+             '--bootstrap', '20', '--per-image', '--size-bins', '200')
     results = json.loads((tmp_path / 'work/results.json').read_text())
     found = results['datasets']['road_anomaly21']
     assert found['bootstrap']['replicates'] == 20
@@ -116,7 +116,8 @@ def test_benchmark__components_and_confidence_intervals(
     assert low <= found['scorers']['rba']['values']['AuPRC'] <= high
     assert len(found['scorers']['rba']['images']) == 10
     assert list(found['scorers']['rba']['components']) == [
-        'sIoU', 'PPV', 'F1*']
+        'sIoU', 'PPV', 'F1*', 'recall_below_200', 'recall_from_200']
+    assert 'recall_from_200' in (tmp_path / 'work/results.csv').read_text()
     assert 'RoadAnomaly21 val F1*' in (
         tmp_path / 'work/results.md').read_text()
 
@@ -165,3 +166,21 @@ def test_benchmark__needs_a_checkpoint_that_is_there(
                        match='there is no checkpoint no.pth'):
         run_tool('benchmark_anomaly', config, 'no.pth', '--data-root',
                  data_root)
+
+
+def test_benchmark__sizes_are_those_of_components(
+        config, checkpoint, data_root, run_tool):
+    with pytest.raises(ValueError, match='--size-bins .*add --components'):
+        run_tool('benchmark_anomaly', config, checkpoint, '--data-root',
+                 data_root, '--size-bins', '10')
+
+
+def test_benchmark__states_the_scales_it_merged(
+        config, checkpoint, data_root, tmp_path, run_tool):
+    run_tool('benchmark_anomaly', config, checkpoint, '--data-root',
+             data_root, '--work-dir', tmp_path / 'work', '--datasets',
+             'road_anomaly21', '--scorers', 'rba', '--scales', '1', '2')
+    results = json.loads((tmp_path / 'work/results.json').read_text())
+    assert results['model']['scales'] == '1 2'
+    assert results['datasets']['road_anomaly21']['protocol'].endswith(
+        'mean of 2 augmentations')
