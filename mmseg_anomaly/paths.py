@@ -1,8 +1,10 @@
 """Names of files: unique where we write, inside their folder where we read."""
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -86,6 +88,32 @@ def inside(folder: str | Path, name: str, source: str | Path, *,
             'names below that folder, or set `allow_outside=True` if you '
             'trust whoever wrote the file')
     return Path(folder, local)
+
+
+def name_file(file: BinaryIO, path: Path) -> None:
+    """Give a file of ``tempfile.TemporaryFile`` its name, in one step.
+
+    Args:
+        file: In the folder of ``path``; flushed.
+        path: New, or a file to replace; everybody may read it afterwards.
+
+    Raises:
+        OSError: If the disk is full.
+    """
+    os.fchmod(file.fileno(), 0o644)
+    os.fsync(file.fileno())
+    unfinished = path.with_name(f'.{path.name}.{os.getpid()}.part')
+    try:
+        try:  # `src_dir_fd` makes Python follow the link
+            os.link(f'/proc/self/fd/{file.fileno()}', unfinished,
+                    src_dir_fd=file.fileno())
+        except OSError:  # a file system where an open file has lost its name
+            file.seek(0)
+            with unfinished.open('wb') as copy:
+                shutil.copyfileobj(file, copy)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def printable(text: str) -> str:

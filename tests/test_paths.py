@@ -1,4 +1,5 @@
 import os
+import tempfile
 
 import cv2
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from mmseg_anomaly.paths import (
     UnwrittenPictureError,
     inside,
+    name_file,
     output_names,
     picture_name,
     printable,
@@ -95,3 +97,22 @@ def test_write_picture__names_what_cannot_be_written(name, tmp_path):
     with pytest.raises(UnwrittenPictureError,
                        match='picture .*a.* cannot be written'):
         write_picture(tmp_path / name, np.zeros((2, 2, 3), np.uint8))
+
+
+@pytest.mark.parametrize('can_link', [True, False])
+def test_name_file__replaces_and_leaves_nothing(can_link, tmp_path,
+                                                monkeypatch):
+    if not can_link:
+        def link(*args, **kwargs):
+            raise OSError('not here')
+
+        monkeypatch.setattr(os, 'link', link)
+    (tmp_path / 'a').write_text('old')
+    with tempfile.TemporaryFile(dir=tmp_path) as file:
+        file.write(b'new')
+        file.flush()
+        assert (tmp_path / 'a').read_text() == 'old'
+        name_file(file, tmp_path / 'a')
+    assert (tmp_path / 'a').read_text() == 'new'
+    assert [path.name for path in tmp_path.iterdir()] == ['a']
+    assert (tmp_path / 'a').stat().st_mode & 0o777 == 0o644

@@ -27,6 +27,7 @@ import numpy as np
 from filelock import FileLock  # a dependency of torch
 from mmengine.logging import print_log
 
+from mmseg_anomaly.paths import name_file
 from mmseg_anomaly.text_files import fits, parse_json
 
 _MAGIC = b'MMSGARR1'
@@ -109,8 +110,9 @@ class ArrayFile:
 class ArrayFileWriter:
     """Writes a file so that no reader ever sees half of it.
 
-    Everything goes to a temporary file next to the target, which replaces the
-    target in one step when the ``with`` block ends without an error.
+    Everything goes to a file without a name in the folder of the target,
+    which vanishes with the process, whatever ends it. It replaces the target
+    in one step when the ``with`` block ends without an error.
 
     Args:
         path: File to write or replace.
@@ -123,25 +125,19 @@ class ArrayFileWriter:
         self._crc = 0
 
     def __enter__(self) -> 'ArrayFileWriter':
-        self._file = tempfile.NamedTemporaryFile(  # noqa: SIM115
-            dir=self.path.parent, prefix=f'.{self.path.name}.', delete=False)
+        self._file = tempfile.TemporaryFile(  # noqa: SIM115
+            dir=self.path.parent)
         self._write(_MAGIC)
         return self
 
     def __exit__(self, kind: type[BaseException] | None,
                  error: BaseException | None,
                  trace: TracebackType | None) -> None:
-        try:
+        with self._file:
             if kind is None:
                 self._write_footer()
                 self._file.flush()
-                os.fsync(self._file.fileno())
-            self._file.close()
-            if kind is None:
-                Path(self._file.name).chmod(0o644)  # not the owner's alone
-                Path(self._file.name).replace(self.path)
-        finally:
-            Path(self._file.name).unlink(missing_ok=True)
+                name_file(self._file, self.path)
 
     def add(self, name: str, array: np.ndarray) -> None:
         """Write an array of any shape and any dtype but objects."""

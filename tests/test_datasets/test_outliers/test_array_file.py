@@ -49,6 +49,15 @@ def test_interrupted_writer__leaves_the_old_file_alone(tmp_path):
     assert ArrayFile(tmp_path / 'a').meta == dict(answer=42)
 
 
+def test_unfinished_file__has_no_name_to_be_left_under(tmp_path):
+    write(tmp_path / 'a')
+    with ArrayFileWriter(tmp_path / 'a') as writer:
+        writer.add('large', np.zeros(10**6, np.uint8))
+        assert [path.name for path in tmp_path.iterdir()] == ['a']
+    assert [path.name for path in tmp_path.iterdir()] == ['a']
+    assert ArrayFile(tmp_path / 'a').arrays['large'].shape == (10**6, )
+
+
 @pytest.mark.parametrize('change', [
     lambda content: content[:-1], lambda content: content[:40],
     lambda content: b'', lambda content: b'x' + content[1:]
