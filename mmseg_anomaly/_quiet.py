@@ -21,6 +21,8 @@ _IMPORT_MESSAGE = 'Could not import OneDL'
 # beginnings of what stays off the terminal
 _LOG_MESSAGES = (
     '"FileClient" will be deprecated in future.',  # said by MMEngine to itself
+    '"HardDiskBackend" is the alias of "LocalBackend"',  # likewise
+    'The prefix is not set in metric class SemanticIoUMetric.',  # as in MMSeg
     'Hooks will be executed in the following order:\n',
     'Config:\n',  # is in the work dir; an error would stand below all of it
 )

@@ -37,14 +37,16 @@ class FiniteHook(Hook):
             RuntimeError: If a loss is not finite.
             ValueError: If a weight is not.
         """
-        broken = {name: float(value) for name, value in (outputs or {}).items()
-                  if 'loss' in name and not all_finite(as_tensor(value))}
+        losses = {name: as_tensor(value).detach()
+                  for name, value in (outputs or {}).items() if 'loss' in name}
+        broken = {name: value.item() for name, value in losses.items()
+                  if not all_finite(value)}
         if broken and not _scaler_may_recover(runner):
-            losses = ', '.join(f'{name} {value}'
-                               for name, value in broken.items())
+            named = ', '.join(f'{name} {value}'
+                              for name, value in broken.items())
             raise RuntimeError(
                 f'the loss is not finite at iteration {runner.iter + 1}: '
-                f'{losses}; {_newest_checkpoint(runner)}; lower the learning '
+                f'{named}; {_newest_checkpoint(runner)}; lower the learning '
                 'rate, or look at the data of this iteration')
         if any(_saves_now(hook, runner) for hook in runner.hooks):
             self.after_train_epoch(runner)
