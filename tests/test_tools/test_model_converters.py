@@ -180,12 +180,15 @@ def test_options__classes_are_nowhere(convert, tmp_path):
                 '--classes', '')
 
 
-@pytest.mark.parametrize('options', [
-    ('--patch-size', 0), ('--img-size', 0, 64), ('--patch-size', '1e3')])
-def test_options__sizes_are_no_sizes(options, convert, tmp_path, capsys):
+@pytest.mark.parametrize(('options', 'message'), [
+    (('--patch-size', 0), '--patch-size must be at least 1, got 0'),
+    (('--img-size', 0, 64), '--img-size must be at least 1, got 0'),
+    (('--patch-size', '1e3'), "integer of at least 1, got '1e3'")])
+def test_options__sizes_are_no_sizes(
+        options, message, convert, tmp_path, capsys):
     with pytest.raises(SystemExit):
         convert('mmseg2eomt', tmp_path / 'a.pth', tmp_path / 'b', *options)
-    assert 'must be a number of pixels from 1' in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_options__ignored_names(convert, tmp_path):
