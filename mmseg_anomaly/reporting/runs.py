@@ -8,11 +8,12 @@ from typing import Any
 
 from mmengine.logging import print_log
 
-from ..text_files import parse_json
+from ..text_files import check_keys, parse_json
 from .provenance import write_json
 
 RUN_NAME = 'run.json'
 SUMMARY_NAME = 'summary.json'
+_REMEDY = 'delete the folder to evaluate the dataset again'
 
 
 @dataclass(frozen=True)
@@ -57,15 +58,23 @@ def load_run(folder: Path) -> FinishedRun | None:
         return None
     run = _read(folder, RUN_NAME, dict(settings=dict, metrics=dict,
                                        facts=dict))
+    where = f'the results in {folder} cannot be read since {RUN_NAME}'
+    check_keys(run['facts'], f'{where}, `facts`,', dict(partial=str),
+               remedy=_REMEDY)
+    for key, value in run['metrics'].items():
+        if type(value) not in (int, float):  # nan is one
+            raise ValueError(f'{where} must have `metrics.{key}` as a '
+                             f'number, got {value!r}; {_REMEDY}')
     return FinishedRun(folder.name, run['settings'], run['metrics'],
-                       _read(folder, SUMMARY_NAME, {}), run['facts'])
+                       _read(folder, SUMMARY_NAME, dict(scorers=dict)),
+                       run['facts'])
 
 
 def _read(folder: Path, name: str, keys: dict[str, type]) -> dict[str, Any]:
     return parse_json(
         (folder / name).read_bytes(),
         f'the results in {folder} cannot be read since {name}', dict, keys,
-        remedy='delete the folder to evaluate the dataset again')
+        remedy=_REMEDY)
 
 
 def discard_run(folder: Path) -> None:

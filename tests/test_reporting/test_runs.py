@@ -68,9 +68,21 @@ def test_run__names_the_file_that_is_damaged(folder, name, content):
         load_run(folder)
 
 
-def test_run__names_the_key_of_another_type(folder):
-    (folder / 'run.json').write_text(json.dumps(
-        dict(settings={}, facts={}, metrics=None)))
-    with pytest.raises(ValueError, match='run.json must have `metrics` as '
-                       'dict, got None'):
+@pytest.mark.parametrize(('name', 'key', 'value', 'message'), [
+    ('run.json', 'metrics', None, 'must have `metrics` as dict, got None'),
+    ('run.json', 'metrics', {'a/AuPRC': None},
+     'must have `metrics.a/AuPRC` as a number, got None'),
+    ('run.json', 'facts', {}, r", `facts`, has no \['partial'\]"),
+    ('run.json', 'settings', [], r'must have `settings` as dict, got \[\]'),
+    ('summary.json', 'scorers', 3, 'must have `scorers` as dict, got 3'),
+])
+def test_run__names_the_key_of_another_type(folder, name, key, value, message):
+    content = json.loads((folder / name).read_text())
+    (folder / name).write_text(json.dumps({**content, key: value}))
+    with pytest.raises(ValueError, match=f'{name}.*{message}.*; delete'):
         load_run(folder)
+
+
+def test_run__may_hold_a_number_that_is_none(folder):
+    save_run(folder, SETTINGS, {'anomaly/AuPRC': float('nan')}, FACTS)
+    assert load_run(folder).metrics['anomaly/AuPRC'] != 0

@@ -100,9 +100,11 @@ class FolderOutliers:
         name = os.fsdecode(self._names[number])
         image, alpha = (self._read_rgba(name) if self._masks is None else
                         self._read_pair(name, number))
-        if not alpha.any():
+        if alpha.max() <= OPAQUE // 2:  # nothing would be labelled
+            problem = ('empty' if not alpha.any() else
+                       f'{alpha.max()} at most, below half of {OPAQUE}')
             raise BrokenImageError(f'{self._images.path / name} shows no '
-                                   'object: its mask is empty')
+                                   f'object: its mask is {problem}')
         category = Path(name).parent.name or self._images.path.name
         return crop_to_alpha(
             Cutout(image, alpha, category, origin=dict(image=name)))
@@ -192,7 +194,7 @@ class FolderOutliers:
             raise BrokenImageError(
                 f'the mask {path} holds the values {values.tolist()}, of '
                 f'which {unknown} have no meaning: 0 is background and '
-                f'{" and ".join(map(str, objects))} the object; state '
+                f'{self._objects or "either 1 or 255"} the object; state '
                 '`object_values` and `void_values` of FolderOutliers, or '
                 '`soft_masks=True` if grey values are alpha')
         return np.isin(mask, objects) * np.uint8(OPAQUE)

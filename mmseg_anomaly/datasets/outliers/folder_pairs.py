@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mmengine.logging import print_log
 
-from ..benchmarks.file_layouts import IMAGE_SUFFIXES
+from ..pairs import IMAGE_SUFFIXES
 from .image_files import ImageFiles
 
 _ALPHA_SUFFIXES = ('.png', '.webp')  # formats that hold alpha

@@ -91,7 +91,7 @@ def test_border__is_cut_off_where_it_is_void(tmp_path):
     np.testing.assert_array_equal(source[0].alpha, np.full((5, 6), 255))
     np.testing.assert_array_equal(source[0].image, IMAGE[3:8, 4:10])
     with pytest.raises(ValueError, match=r'of which \[15\] have no meaning: 0 '
-                       'is background and 1 and 2 the object'):
+                       r'is background and \(1, 2\) the object'):
         open_mask(tmp_path, voc(), object_values=[1, 2], void_values=255)
 
 
@@ -107,6 +107,18 @@ def test_soft_mask__is_alpha_on_request(tmp_path):
         open_mask(tmp_path, soft)
     source = open_mask(tmp_path, soft, soft_masks=True)
     np.testing.assert_array_equal(source[0].alpha, soft[2:9, 3:11])
+
+
+@pytest.mark.parametrize('form', ['mask', 'rgba'])
+def test_alpha_below_one_half__is_no_object(tmp_path, form):
+    if form == 'mask':
+        source = open_mask(tmp_path, OBJECT * 100, soft_masks=True)
+    else:
+        write(tmp_path / 'a.png', np.dstack((IMAGE, OBJECT * 100)))
+        source = FolderOutliers(str(tmp_path))
+    with pytest.raises(BrokenImageError, match='a.png shows no object: its '
+                       'mask is 100 at most, below half of 255'):
+        source[0]
 
 
 def test_later_mask_without_meaning__is_broken_and_named(tmp_path):
