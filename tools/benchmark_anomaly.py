@@ -57,6 +57,9 @@ from mmseg_anomaly.reporting.report import markdown_text, unique_titles
 from mmseg_anomaly.reporting.runs import SUMMARY_NAME, discard_run
 from mmseg_anomaly.safe_writing import check_outputs
 
+# of the config's own test set, and given to those that take its place
+PASSED_ON = ('skip_broken', 'allow_partial')
+
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = ToolParser(description=__doc__.splitlines()[0])
@@ -142,7 +145,7 @@ def dataset_config(cfg: Config, name: str, found: dict,
     cfg = copy.deepcopy(cfg)
     folder = Path(cfg.work_dir, name)
     dataset = dict(found, pipeline=command_line.labelled_pipeline(cfg))
-    for key in ('skip_broken', 'allow_partial'):
+    for key in PASSED_ON:
         if getattr(args, key) or cfg.test_dataloader.dataset.get(key):
             dataset[key] = True
     cfg.test_dataloader = dict(
@@ -224,7 +227,8 @@ def prepare(args: argparse.Namespace) -> Config:
     if args.threshold is not None and not args.components:
         raise ValueError('--threshold is what components are found above: '
                          'add --components')
-    cfg = command_line.load_config(args)
+    cfg = command_line.load_config(
+        args, [f'test_dataloader.dataset.{key}' for key in PASSED_ON])
     if args.threshold is not None:
         read_threshold(args.threshold, args.checkpoint, attached_head(cfg))
     init_default_scope(cfg.get('default_scope', 'mmseg'))

@@ -2,7 +2,7 @@
 import logging
 import os
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from mmengine.config import Config, ConfigDict
@@ -15,7 +15,7 @@ from ..evaluation.heatmap_files import rounding_losses, rounding_warnings
 from ..evaluation.threshold_file import read_threshold
 from .config_options import (
     CheckedDictAction,
-    check_options,
+    merge_options,
     read_config,
     stale_variables,
 )
@@ -24,6 +24,7 @@ from .runner import LAUNCHER_VARIABLES
 
 LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
 AMP_WRAPPER = 'DeviceAmpOptimWrapper'
+READ_BY_AMP = ('optim_wrapper.loss_scale', 'optim_wrapper.dtype')
 REPLACED_BY_AMP = ('OptimWrapper', 'AmpOptimWrapper', AMP_WRAPPER)
 
 
@@ -45,12 +46,13 @@ def add_common_arguments(parser: ArgumentParser) -> None:
         help='set by launchers; LOCAL_RANK of the environment goes first')
 
 
-def load_config(args: Namespace) -> Config:
+def load_config(args: Namespace, also_read: Collection[str] = ()) -> Config:
     """Read the config and apply the options common to train and test.
 
     Args:
         args: Result of a parser with `config`, `--work-dir` and the
             arguments of `add_common_arguments`.
+        also_read: Keys of `--cfg-options` that only the tool reads.
 
     Returns:
         The config with `launcher` and `work_dir` set; without `--work-dir`
@@ -67,9 +69,9 @@ def load_config(args: Namespace) -> Config:
     for sentence in stale_variables(cfg):
         print_log(sentence, 'current', logging.WARNING)
     cfg.launcher = args.launcher
-    if args.cfg_options is not None:
-        check_options(cfg, args.cfg_options)
-        cfg.merge_from_dict(args.cfg_options)
+    if args.amp:
+        also_read = (*also_read, *READ_BY_AMP)
+    merge_options(cfg, args.cfg_options, also_read)
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:

@@ -19,3 +19,21 @@ def test_pixel_head__is_not_trained_without_anomalies(
     with pytest.raises(ValueError, match=r'PixelAnomalyHead.*first_look.skip'):
         run_tool('train', tiny_pixel_head_config, '--cfg-options',
                  'load_from=None', 'default_hooks.first_look.skip=[vit]')
+
+
+def test_option_that_nothing_reads__stops_other_tools(tiny_config, run_tool):
+    for tool in 'misc/print_config', 'dataset_converters/audit':
+        with pytest.raises(ValueError, match='crop_size changes nothing: .*'
+                           'set model.test_cfg.crop_size'):
+            run_tool(tool, tiny_config, '--cfg-options', 'crop_size=[3,4]')
+
+
+def test_amp__brings_arguments_of_its_own(tiny_config, load_tool):
+    train = load_tool('train.py')
+    options = [str(tiny_config), '--cfg-options',
+               'optim_wrapper.loss_scale=512']
+    load_config = train.command_line.load_config
+    cfg = load_config(train.parse_args([*options, '--amp']))
+    assert cfg.optim_wrapper.loss_scale == 512
+    with pytest.raises(ValueError, match='OptimWrapper has no .loss_scale.'):
+        load_config(train.parse_args(options))

@@ -28,7 +28,11 @@ from mmseg_anomaly.datasets.outliers.open_sources import (
     find_pastes,
 )
 from mmseg_anomaly.datasets.samplers import SeededIndex
-from mmseg_anomaly.engine.config_options import CheckedDictAction, read_config
+from mmseg_anomaly.engine.config_options import (
+    CheckedDictAction,
+    merge_options,
+    read_config,
+)
 from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
 from mmseg_anomaly.labels import OUTLIER_INDEX
 from mmseg_anomaly.paths import write_picture
@@ -175,7 +179,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     check_outputs([args.out / name for name in OUTPUTS], [args.config])
     register_all_modules(init_default_scope=True)
     cfg = read_config(args.config, holds_model=False)
-    cfg.merge_from_dict(args.cfg_options or {})
+    merge_options(cfg, args.cfg_options)
     dataset = DATASETS.build(dataset_of(cfg))
     np.random.seed(args.seed)
     records, shown, counts = collect_samples(

@@ -30,7 +30,11 @@ from mmseg_anomaly.datasets.sample_audit import (
     audit_sample,
     unknown_ids,
 )
-from mmseg_anomaly.engine.config_options import CheckedDictAction, read_config
+from mmseg_anomaly.engine.config_options import (
+    CheckedDictAction,
+    merge_options,
+    read_config,
+)
 from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
 from mmseg_anomaly.labels import IGNORE_INDEX, KNOWN_INDEX, split_outliers
 from mmseg_anomaly.paths import printable, write_picture
@@ -71,7 +75,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def build_dataset(args: argparse.Namespace) -> BaseDataset:
     """Build the test set, a part of it or of its labels if need be."""
     cfg = read_config(args.config, holds_model=False)
-    cfg.merge_from_dict(args.cfg_options or {})
+    merge_options(cfg, args.cfg_options)
     dataset_cfg = cfg.test_dataloader.dataset
     dataset_cfg.pipeline = []
     if issubclass(DATASETS.get(dataset_cfg.type), AnomalyDataset):

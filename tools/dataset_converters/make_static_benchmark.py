@@ -48,7 +48,11 @@ from mmseg_anomaly.datasets.outliers.open_sources import (
 )
 from mmseg_anomaly.datasets.pairs import IMAGE_SUFFIXES
 from mmseg_anomaly.datasets.paste import OutlierPaste
-from mmseg_anomaly.engine.config_options import CheckedDictAction, read_config
+from mmseg_anomaly.engine.config_options import (
+    CheckedDictAction,
+    merge_options,
+    read_config,
+)
 from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
 from mmseg_anomaly.labels import IGNORE_INDEX
 from mmseg_anomaly.paths import output_names
@@ -159,7 +163,7 @@ def build_scenes(args: argparse.Namespace) -> BaseDataset:
     """
     if len(args.scenes) == 1:
         cfg = read_config(args.scenes[0], holds_model=False)
-        cfg.merge_from_dict(args.cfg_options or {})
+        merge_options(cfg, args.cfg_options)
         loader = f'{args.split}_dataloader'
         found = [dataset for dataset in find_datasets(cfg[loader].dataset)
                  if not {'dataset', 'datasets'} & set(dataset)]

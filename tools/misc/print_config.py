@@ -2,7 +2,11 @@
 import argparse
 from collections.abc import Sequence
 
-from mmseg_anomaly.engine.config_options import CheckedDictAction, read_config
+from mmseg_anomaly.engine.config_options import (
+    CheckedDictAction,
+    merge_options,
+    read_config,
+)
 from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
 
 
@@ -19,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     cfg = read_config(args.config, holds_model=False,
                       import_custom_modules=False)
-    cfg.merge_from_dict(args.cfg_options or {})
+    merge_options(cfg, args.cfg_options)
     print(cfg.pretty_text)
 
 

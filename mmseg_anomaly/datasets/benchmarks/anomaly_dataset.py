@@ -251,7 +251,9 @@ class AnomalyDataset(BaseSegDataset):
             raise ValueError(
                 f'{type(self).__name__} in {self.data_root}: {difference}; '
                 'complete the folder or remove what is not of the set, or '
-                'set `allow_partial=True` for numbers of a part')
+                'set `allow_partial=True` for numbers of a part '
+                '(--cfg-options '
+                'test_dataloader.dataset.allow_partial=True)')
         return difference
 
     def _report(self, num_images: int, partial: str) -> None:

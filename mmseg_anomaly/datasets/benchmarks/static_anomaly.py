@@ -126,7 +126,8 @@ class StaticAnomalyDataset(BaseSegDataset):
         if not self._allow_partial or not num_found:
             raise FileNotFoundError(
                 f'{text}; copy the whole folder, make the set again, or set '
-                '`allow_partial=True` for numbers of a part')
+                '`allow_partial=True` for numbers of a part (--cfg-options '
+                'test_dataloader.dataset.allow_partial=True)')
         print_log(f'{type(self).__name__} is PARTIAL: {text}',
                   logger='current', level=logging.WARNING)
         return text
