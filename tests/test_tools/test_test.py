@@ -1,5 +1,6 @@
 """tools/test.py by real tests of a real, tiny checkpoint."""
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,18 @@ def test_out__keeps_images_of_one_stem_apart(
                    for path in (tmp_path / 'out').rglob('*.png'))
     assert names == ['2.png', '3.png', '4.png', 't0/0.png', 't1/0.png']
     assert len(list(tmp_path.glob('painted/**/*.png'))) == 5
+
+
+def test_show_dir__takes_names_of_any_bytes(
+        tiny_config, tmp_path, run_tool, checkpoint):
+    name = os.fsdecode(b'stra\xdfe\n')  # Latin-1: OpenCV ends the process
+    for kind in ('images', 'labels'):
+        folder = tmp_path / 'data/val' / kind
+        (folder / '4.png').rename(folder / f'{name}.png')
+    run_tool('test', tiny_config, checkpoint, '--out', tmp_path / 'out',
+             '--show-dir', 'painted')
+    assert len(list(tmp_path.glob('painted/**/*.png'))) == 5
+    assert (tmp_path / 'out' / f'{name}.png').is_file()
 
 
 def test_out__needs_a_metric_that_writes(tiny_config, run_tool):

@@ -1,4 +1,6 @@
 """The counts of single images, from which the bootstrap samples."""
+import tempfile
+
 import numpy as np
 
 from mmseg_anomaly.evaluation.pixels import bootstrap
@@ -61,3 +63,11 @@ def test_image_counts__travel_in_batches(monkeypatch):
     for seed, counts in enumerate(here):
         assert counts.positives.sum() == _random_image(seed)[1].sum()
     assert list(ImageCounts().record_batches()) == []
+
+
+def test_counts__wait_in_a_file_without_a_name(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path))
+    counts = ImageCounts()
+    counts.store('a', count_image(*_random_image(0)))
+    assert len(list(counts)) == 1
+    assert list(tmp_path.iterdir()) == []
