@@ -7,12 +7,14 @@ from .anomalies import missing_anomalies
 from .class_counts import differing_class_counts
 from .look import Look
 from .loops import unfit_loop
+from .pairs import unpaired_sets
 from .vit_halves import differing_vit_halves
 
 CHECKS = dict(
     classes=differing_class_counts,
     vit=differing_vit_halves,
     anomalies=missing_anomalies,
-    loop=unfit_loop)
+    loop=unfit_loop,
+    pairs=unpaired_sets)
 
 __all__ = ['CHECKS', 'Look']

@@ -21,7 +21,8 @@ class FirstLookHook(Hook):
       are for the same number of classes;
     - ``vit``: both halves of an EoMT state the same ViT;
     - ``anomalies``: a head or loss that learns from anomalies is given some;
-    - ``loop``: a loop trains something, and its sampler lets it end.
+    - ``loop``: a loop trains something, and its sampler lets it end;
+    - ``pairs``: images and labels of MMSeg's folder datasets match.
 
     A training looks at its validation, too. Our configs and tools use it::
 
