@@ -138,6 +138,15 @@ class AnomalyRunner(Runner):
             announce_checkpoints(self.work_dir)
         return super().train()
 
+    def resume(self, *args: Any, **kwargs: Any) -> None:
+        """Resume, and warn if the training had already come to its end."""
+        super().resume(*args, **kwargs)
+        if self.iter >= self.max_iters:
+            self.logger.warning(
+                f'The checkpoint is of iteration {self.iter}, the last of '
+                f'`train_cfg` is {self.max_iters}: nothing is left to train. '
+                'Raise `max_iters` or `max_epochs` to train on.')
+
     def _decide_start(self) -> None:
         needed = [*STATE]
         if self.param_schedulers:

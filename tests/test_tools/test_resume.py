@@ -48,7 +48,7 @@ def test_resume__stops_at_broken_files_unless_they_may_be_replaced(
 
 
 def test_resume__takes_the_weights_alone_on_demand(
-        tiny_config, tmp_path, run_tool, caplog):
+        tiny_config, tmp_path, run_tool):
     work_dir = tmp_path / 'work'
     options = ['--work-dir', work_dir, '--cfg-options',
                'train_cfg.max_iters=1', 'optim_wrapper.optimizer.lr=0.0']
@@ -68,6 +68,17 @@ def test_resume__takes_the_weights_alone_on_demand(
     weight = 'decode_head.conv_seg.weight'
     assert torch.equal(again['state_dict'][weight],
                        trained['state_dict'][weight])
+
+
+def test_resume__says_that_nothing_is_left(tiny_config, tmp_path, run_tool):
+    work_dir = tmp_path / 'work'
+    options = ['--work-dir', work_dir, '--cfg-options',
+               'train_cfg.max_iters=1']
+    run_tool('train', tiny_config, *options)
+    run_tool('train', tiny_config, '--resume', *options)
+    log = ''.join(path.read_text() for path in work_dir.glob('*/*.log'))
+    assert ('The checkpoint is of iteration 1, the last of `train_cfg` is 1: '
+            'nothing is left to train') in log
 
 
 def test_overwrite__needs_resume(tmp_path, run_tool, capsys):
