@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from ..class_names import num_classes_of, numbered_classes, read_meta
 from ..safe_loading import MapLocation, load_from_local, metadata_of
-from .checkpoint_mismatch import name_cause
+from .checkpoint_mismatch import mismatch_cause
 
 
 # In place of MMEngine's loader of the same name.
@@ -143,7 +143,7 @@ def load_state_dict_strictly(model: nn.Module,
     if found:
         raise RuntimeError(
             'The checkpoint does not fit the model'
-            f'{name_cause(state_dict, model.state_dict())}; '
+            f'{mismatch_cause(state_dict, model.state_dict())}; '
             f'{"; ".join(found)}. Use the config it was trained with, or '
             'list these keys, or their prefix, in `allow_missing` of the '
             'config.')

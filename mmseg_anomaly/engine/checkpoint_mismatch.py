@@ -18,7 +18,7 @@ REMEDIES = {'architecture': '', 'patch size': f'{CONVERT}--patch-size',
             'positions': f'{CONVERT}--img-size'}
 
 
-def name_cause(file: StateDict, model: StateDict) -> str:
+def mismatch_cause(file: StateDict, model: StateDict) -> str:
     """The first cause that explains the difference, '' if none does.
 
     Args:

@@ -3,14 +3,14 @@
 Pure functions on state dicts; the tools in ``tools/model_converters`` only
 read, call them and write.
 """
+from .checkpoint_files import read_checkpoint, write_checkpoint
 from .classes import change_classes, match_classes
-from .delta import add_backbone, holds_differences
 from .eomt_weights import EoMTWeights, check_complete, from_ours, to_ours
-from .erfnet import from_original_erfnet
-from .files import read_checkpoint, write_checkpoint
 from .hugging_face import from_hugging_face, to_hugging_face
-from .original import from_original, to_original
-from .sizes import change_sizes
+from .original_eomt import from_original, to_original
+from .original_erfnet import from_original_erfnet
+from .resampling import change_sizes
+from .weight_differences import add_backbone, holds_differences
 
 __all__ = [
     'EoMTWeights', 'add_backbone', 'change_classes', 'change_sizes',

@@ -92,7 +92,7 @@ def change_classes(weights: EoMTWeights, sources: Mapping[str, int | None],
     rows = [*sources.values(), weights.num_classes]
     kept = torch.tensor([row is not None for row in rows])
     indices = torch.tensor([row for row in rows if row is not None])
-    carried = dict(weights.carried)
+    extras = dict(weights.extras)
     head = dict(weights.head)
     bound = 1 / math.sqrt(head['class_head.weight'].shape[1])
     generator = torch.Generator().manual_seed(seed)
@@ -107,11 +107,11 @@ def change_classes(weights: EoMTWeights, sources: Mapping[str, int | None],
         f'classes: kept {int(kept.sum()) - 1} of {weights.num_classes} and '
         f'no-object; reinitialised {", ".join(fresh_names) or "none"}; '
         f'dropped {len(gone)}', logger='current')
-    if EMPTY_WEIGHT in carried:
-        old = carried[EMPTY_WEIGHT]
-        carried[EMPTY_WEIGHT] = torch.ones(len(rows), dtype=old.dtype)
-        carried[EMPTY_WEIGHT][kept] = old[indices]
+    if EMPTY_WEIGHT in extras:
+        old = extras[EMPTY_WEIGHT]
+        extras[EMPTY_WEIGHT] = torch.ones(len(rows), dtype=old.dtype)
+        extras[EMPTY_WEIGHT][kept] = old[indices]
         print_log(f'{EMPTY_WEIGHT}, the weights of the classes in the loss: '
                   'kept and dropped as the classes are, 1 for each '
                   'reinitialised', logger='current')
-    return EoMTWeights(weights.vit, head, carried)
+    return EoMTWeights(weights.vit, head, extras)

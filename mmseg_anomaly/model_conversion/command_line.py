@@ -14,10 +14,10 @@ from ..class_names import (
     meta_of_dataset,
 )
 from ..text_files import read_json
+from .checkpoint_files import checkpoint_files
 from .classes import change_classes, check_names, match_classes
 from .eomt_weights import EoMTWeights
-from .files import checkpoint_files
-from .sizes import change_sizes
+from .resampling import change_sizes
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,7 +67,7 @@ def adapt(weights: EoMTWeights, args: argparse.Namespace,
     Args:
         weights: What was read.
         args: Parsed options of :func:`add_arguments`.
-        about: What :func:`read_checkpoint` found beside the tensors.
+        about: What :func:`read_checkpoint` found next to the tensors.
 
     Returns:
         The EoMT, and the names and colours of its classes, nothing if they
@@ -124,7 +124,7 @@ def _read_names(text: str) -> list[str] | dict[str, str | int | None]:
 
 def summarise(weights: EoMTWeights, target: str) -> None:
     """Say what was written."""
-    names = ', '.join(sorted(weights.carried)) or 'none'
+    names = ', '.join(sorted(weights.extras)) or 'none'
     print_log(
         f'wrote {len(weights.vit) + len(weights.head)} tensors to {target}: '
         f'{weights.depth} blocks, {weights.num_joint_blocks} with queries, '

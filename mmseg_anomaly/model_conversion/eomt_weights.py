@@ -6,7 +6,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from ..models.eomt.masks import num_upscale_blocks
-from .layouts import OURS, unwrap
+from .eomt_layouts import OURS, unwrap
 
 StateDict = dict[str, Tensor]
 
@@ -35,8 +35,8 @@ class EoMTWeights(NamedTuple):
     """The whole ViT, by timm's names; the last blocks see the queries."""
     head: StateDict
     """The rest, by the names of ``EoMTDecodeHead``."""
-    carried: StateDict
-    """What a layout holds beside the model, by the names it has there, so
+    extras: StateDict
+    """What a layout holds next to the model, by the names it has there, so
     that the way back restores it."""
 
     @property
@@ -72,13 +72,13 @@ def _block_of(name: str) -> int:
 
 
 def from_ours(state_dict: StateDict,
-              carried: StateDict | None = None,
+              extras: StateDict | None = None,
               source: str = 'the checkpoint') -> EoMTWeights:
     """Take the state dict of ``EoMTViT`` and ``EoMTDecodeHead`` apart.
 
     Args:
         state_dict: Values of a segmentor by name.
-        carried: What another layout held beside it.
+        extras: What another layout held next to it.
         source: What to call it in an error.
 
     Raises:
@@ -99,7 +99,7 @@ def from_ours(state_dict: StateDict,
         joint = name if index < 0 else name.replace(
             f'blocks.{index}.', f'blocks.{depth + index}.', 1)
         vit[joint] = head.pop(name)
-    return EoMTWeights(vit, head, carried or {})
+    return EoMTWeights(vit, head, extras or {})
 
 
 def _check_joint_blocks(head: StateDict, source: str) -> None:
@@ -139,7 +139,7 @@ def check_complete(weights: EoMTWeights, source: str,
         source: What to call it in an error.
         ignore: Regular expressions, matched from the start of a name. Such
             names may be missing; where they are left over they are dropped.
-        stated_depth: Number of blocks that is written beside the weights.
+        stated_depth: Number of blocks that is written next to the weights.
             By default at least as many as a DINOv2 or DINOv3 of that width
             has, any number if there is none of that width.
 
@@ -175,7 +175,7 @@ def check_complete(weights: EoMTWeights, source: str,
     return EoMTWeights(
         {k: v for k, v in weights.vit.items() if k in expected},
         {k: v for k, v in weights.head.items() if k in expected},
-        weights.carried)
+        weights.extras)
 
 
 def _check_depth(weights: EoMTWeights, source: str, ignore: Iterable[str],

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from ..class_names import ClassMeta
 from ..models.eomt.vit_layouts import to_timm_names
+from .checkpoint_files import WEIGHTS, write_checkpoint
+from .eomt_layouts import HUGGING_FACE, unwrap
 from .eomt_weights import EMPTY_WEIGHT, EoMTWeights, StateDict
-from .files import WEIGHTS, write_checkpoint
-from .layouts import HUGGING_FACE, unwrap
-from .original import rename, split_qkv
-from .sizes import grid_of
+from .original_eomt import rename, split_qkv
+from .resampling import grid_of
 
 POSITIONS = 'embeddings.position_embeddings.weight'
 REGISTERS = 'embeddings.register_tokens'
@@ -56,7 +56,7 @@ VIT_RENAMES_BACK = (
 
 
 def from_hugging_face(weights: StateDict,
-                      carried: StateDict | None = None,
+                      extras: StateDict | None = None,
                       source: str = 'the checkpoint') -> EoMTWeights:
     """Read the state dict of ``EomtForUniversalSegmentation``.
 
@@ -67,16 +67,16 @@ def from_hugging_face(weights: StateDict,
 
     Args:
         weights: As Hugging Face names them.
-        carried: What :func:`to_hugging_face` has left aside.
+        extras: What :func:`to_hugging_face` has left aside.
         source: What to call the weights in an error.
 
     Raises:
         ValueError: If the entries are no such model.
     """
     weights = unwrap(weights, HUGGING_FACE, source)
-    carried = dict(carried or {})
+    extras = dict(extras or {})
     if EMPTY_WEIGHT in weights:
-        carried[EMPTY_WEIGHT] = weights.pop(EMPTY_WEIGHT)
+        extras[EMPTY_WEIGHT] = weights.pop(EMPTY_WEIGHT)
     head, vit = {}, {}
     for key, value in weights.items():
         name = rename(key, HEAD_RENAMES)
@@ -87,12 +87,12 @@ def from_hugging_face(weights: StateDict,
     if REGISTERS in vit and not vit[REGISTERS].numel():
         del vit[REGISTERS]
     vit = to_timm_names(vit)
-    return EoMTWeights(_unfold_prefix(vit, carried), head, carried)
+    return EoMTWeights(_unfold_prefix(vit, extras), head, extras)
 
 
-def _unfold_prefix(vit: StateDict, carried: StateDict) -> StateDict:
-    tokens = carried.pop(PREFIX_TOKENS, None)
-    positions = carried.pop(PREFIX_POSITIONS, None)
+def _unfold_prefix(vit: StateDict, extras: StateDict) -> StateDict:
+    tokens = extras.pop(PREFIX_TOKENS, None)
+    positions = extras.pop(PREFIX_POSITIONS, None)
     if 'pos_embed' not in vit:
         return vit
     names = [name for name in ('cls_token', 'reg_token') if name in vit]
@@ -123,7 +123,7 @@ def to_hugging_face(weights: EoMTWeights) -> tuple[StateDict, StateDict]:
     Raises:
         ValueError: If that class cannot hold such a model.
     """
-    vit, carried = _fold_prefix(weights)
+    vit, extras = _fold_prefix(weights)
     vit = dict(vit)
     vit.setdefault('reg_token', vit['cls_token'][:, :0])
     positions = vit.pop('pos_embed')
@@ -131,12 +131,12 @@ def to_hugging_face(weights: EoMTWeights) -> tuple[StateDict, StateDict]:
              for name, value in split_qkv(vit).items()}
     head = {rename(name, HEAD_RENAMES_BACK): value
             for name, value in weights.head.items()}
-    empty_weight = weights.carried.get(EMPTY_WEIGHT)
+    empty_weight = weights.extras.get(EMPTY_WEIGHT)
     if empty_weight is None:
         empty_weight = torch.ones(weights.num_classes + 1)
         empty_weight[-1] = NO_OBJECT_WEIGHT
     return {POSITIONS: positions[0], **named, **head,
-            EMPTY_WEIGHT: empty_weight}, carried
+            EMPTY_WEIGHT: empty_weight}, extras
 
 
 def _name_gated(name: str, weights: EoMTWeights) -> str:
@@ -166,8 +166,8 @@ def _fold_prefix(weights: EoMTWeights) -> tuple[StateDict, StateDict]:
     positions = vit['pos_embed'][:, :num_prefix]
     sizes = [vit[name].shape[1] for name in names]
     folded = zip(names, _add(tokens, positions).split(sizes, 1), strict=True)
-    carried = {PREFIX_TOKENS: tokens, PREFIX_POSITIONS: positions}
-    return {**vit, **dict(folded), 'pos_embed': patches}, carried
+    extras = {PREFIX_TOKENS: tokens, PREFIX_POSITIONS: positions}
+    return {**vit, **dict(folded), 'pos_embed': patches}, extras
 
 
 def _is_gated(weights: EoMTWeights) -> bool:
@@ -223,11 +223,11 @@ def make_config(weights: EoMTWeights, num_heads: int | None = None,
 
 
 def write_folder(path: str | Path, state_dict: StateDict,
-                 carried: StateDict, config: dict[str, Any],
+                 extras: StateDict, config: dict[str, Any],
                  names: ClassMeta | None = None) -> None:
     """Write what ``from_pretrained`` reads, and the colours of the classes."""
     path = Path(path)
     path.mkdir(parents=True, exist_ok=True)
-    write_checkpoint(path / WEIGHTS, state_dict, carried=carried,
+    write_checkpoint(path / WEIGHTS, state_dict, extras=extras,
                      **(names or {}))
     (path / 'config.json').write_text(json.dumps(config, indent=2) + '\n')

@@ -5,7 +5,7 @@ from mmseg.models.decode_heads import FCNHead
 from torch import nn
 
 from mmseg_anomaly.engine.checkpoint import load_state_dict_strictly
-from mmseg_anomaly.engine.checkpoint_mismatch import name_cause
+from mmseg_anomaly.engine.checkpoint_mismatch import mismatch_cause
 from mmseg_anomaly.models.backbones import EoMTViT
 from mmseg_anomaly.models.decode_heads import EoMTDecodeHead
 
@@ -57,18 +57,18 @@ def test_cause__classes_of_a_head_of_mmseg():
                        num_convs=1, norm_cfg=dict(type='BN'))
         return nn.ModuleDict(dict(decode_head=head)).state_dict()
 
-    assert name_cause(state(3), state(19)).startswith(
+    assert mismatch_cause(state(3), state(19)).startswith(
         ': it is of 3 classes, the model of 19 classes; ')
 
 
 def test_cause__below_a_pixel_head():
     names = {'decode_head.class_head.bias': torch.ones(3)}
     ours = {'decode_head.semantic_head.class_head.bias': torch.ones(4)}
-    assert 'it is of 2 classes, the model of 3' in name_cause(names, ours)
+    assert 'it is of 2 classes, the model of 3' in mismatch_cause(names, ours)
 
 
 def test_cause__unknown():
-    assert not name_cause({'a': torch.ones(1)}, {'b': torch.ones(1)})
+    assert not mismatch_cause({'a': torch.ones(1)}, {'b': torch.ones(1)})
 
 
 def test_load__says_what_was_loaded(monkeypatch):

@@ -34,7 +34,7 @@ def test_match__what_does_not_exist(wanted, known, message):
 def test_change__keeps_rows_to_the_bit(make_model, log, assert_same):
     weights = from_ours(make_model().state_dict())
     loss_weights = torch.tensor([2, 3, 4, 5, 0.5], dtype=torch.half)
-    weights.carried['criterion.empty_weight'] = loss_weights
+    weights.extras['criterion.empty_weight'] = loss_weights
     changed = change_classes(
         weights, dict(car=2, bus=None, sky=0))
     for name in ('class_head.weight', 'class_head.bias'):
@@ -48,7 +48,7 @@ def test_change__keeps_rows_to_the_bit(make_model, log, assert_same):
                     'criterion.empty_weight, the weights of the classes in '
                     'the loss: kept and dropped as the classes are, 1 for '
                     'each reinitialised']
-    assert_same(changed.carried, {
+    assert_same(changed.extras, {
         'criterion.empty_weight': torch.tensor([4, 1, 2, 0.5]).half()})
     make_model(num_classes=3).load_state_dict(to_ours(changed))
 

@@ -36,8 +36,8 @@ def hugging_face():
 
 
 def write(weights, path, num_heads=2):
-    state_dict, carried = to_hugging_face(weights)
-    write_folder(path, state_dict, carried, make_config(weights, num_heads))
+    state_dict, extras = to_hugging_face(weights)
+    write_folder(path, state_dict, extras, make_config(weights, num_heads))
     return path
 
 
@@ -45,7 +45,7 @@ def write(weights, path, num_heads=2):
 def test_round_trip__ours(arch, make_model, assert_same, tmp_path):
     state = make_model(arch).state_dict()
     tensors, about = read_checkpoint(write(from_ours(state), tmp_path))
-    weights = from_hugging_face(tensors, about.get('carried'))
+    weights = from_hugging_face(tensors, about.get('extras'))
     assert_same(to_ours(weights), state)
 
 
@@ -94,9 +94,9 @@ def test_read__class_position_without_what_was_carried(make_model):
 
 def test_read__class_token_changed_since(make_model):
     weights = from_ours(make_model('class_position').state_dict())
-    tensors, carried = to_hugging_face(weights)
+    tensors, extras = to_hugging_face(weights)
     tensors['embeddings.cls_token'] = tensors['embeddings.cls_token'] + 1
-    vit = from_hugging_face(tensors, carried).vit
+    vit = from_hugging_face(tensors, extras).vit
     assert torch.equal(vit['cls_token'], tensors['embeddings.cls_token'])
     assert not vit['pos_embed'][:, 0].any()
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from mmengine.logging import MMLogger
 from mmengine.runner import CheckpointLoader
-from test_model_conversion.original_erfnet import RandomState
+from test_model_conversion.erfnet_code import RandomState
 
 from mmseg_anomaly.model_conversion import from_original_erfnet
 

@@ -231,17 +231,17 @@ def test_options__names_of_too_few_classes(convert, tmp_path):
     assert not (tmp_path / 'b').exists()
 
 
-@pytest.mark.parametrize('carried', [False, True])
+@pytest.mark.parametrize('extras', [False, True])
 def test_hugging_face__says_that_class_weights_are_new(
-        carried, convert, tmp_path, capfd):
-    MMLogger.get_instance(f'hugging_face_{carried}')
+        extras, convert, tmp_path, capfd):
+    MMLogger.get_instance(f'hugging_face_{extras}')
     weights = {'criterion.empty_weight': torch.tensor([2, 3, 0.5])}
     write_checkpoint(tmp_path / 'a.safetensors', make_state(),
-                     carried=weights if carried else None)
+                     extras=weights if extras else None)
     convert('mmseg2hf', tmp_path / 'a.safetensors', tmp_path / 'b',
             '--num-heads', 2)
     assert ('made criterion.empty_weight' in capfd.readouterr().out) == (
-        not carried)
+        not extras)
     found = load_file(tmp_path / 'b/model.safetensors')
     assert found['criterion.empty_weight'].tolist() == (
-        [2, 3, 0.5] if carried else [1, 1, pytest.approx(0.1)])
+        [2, 3, 0.5] if extras else [1, 1, pytest.approx(0.1)])

@@ -27,7 +27,7 @@ from mmseg_anomaly.engine.head_checkpoint import attach_head, read_head
 from mmseg_anomaly.engine.run_tool import ToolParser, run_tool
 from mmseg_anomaly.file_hash import sha256_of
 from mmseg_anomaly.model_card import HASHES, model_card, write_hashes
-from mmseg_anomaly.model_conversion.files import (
+from mmseg_anomaly.model_conversion.checkpoint_files import (
     read_checkpoint,
     write_checkpoint,
 )
@@ -101,7 +101,7 @@ def write_model(cfg: Config, checkpoint: str, out: Path) -> None:
                 weights, read_head(hook.head),
                 (Path(checkpoint).name, Path(hook.head).name))
             hook.head = None
-    write_checkpoint(out / WEIGHTS, weights, carried=about.get('carried'),
+    write_checkpoint(out / WEIGHTS, weights, extras=about.get('extras'),
                      classes=about.get('classes'),
                      palette=about.get('palette'))
     cfg = Config(cfg.to_dict())

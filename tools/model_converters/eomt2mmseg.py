@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                          'constants are 0): give the file of that backbone '
                          'in --backbone')
     weights, names = adapt(weights, args, about)
-    write_checkpoint(args.dst, to_ours(weights), carried=weights.carried,
+    write_checkpoint(args.dst, to_ours(weights), extras=weights.extras,
                      **names)
     summarise(weights, args.dst)
 

@@ -18,7 +18,7 @@ from mmseg_anomaly.model_conversion import (
     write_checkpoint,
 )
 from mmseg_anomaly.model_conversion.command_line import files_read
-from mmseg_anomaly.model_conversion.erfnet import NUM_CLASSES
+from mmseg_anomaly.model_conversion.original_erfnet import NUM_CLASSES
 from mmseg_anomaly.safe_writing import check_outputs
 
 

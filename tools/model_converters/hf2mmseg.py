@@ -41,10 +41,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     check_outputs([args.dst], files_read(args))
     tensors, about = read_checkpoint(args.src)
     weights = check_complete(
-        from_hugging_face(tensors, about.get('carried'), args.src), args.src,
+        from_hugging_face(tensors, about.get('extras'), args.src), args.src,
         args.ignore, about.get('config', {}).get('num_hidden_layers'))
     weights, names = adapt(weights, args, about)
-    write_checkpoint(args.dst, to_ours(weights), carried=weights.carried,
+    write_checkpoint(args.dst, to_ours(weights), extras=weights.extras,
                      **names)
     summarise(weights, args.dst)
 

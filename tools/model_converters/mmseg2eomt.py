@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     check_outputs([args.dst], files_read(args))
     tensors, about = read_checkpoint(args.src)
     weights = check_complete(
-        from_ours(tensors, about.get('carried'), args.src), args.src,
+        from_ours(tensors, about.get('extras'), args.src), args.src,
         args.ignore)
     weights, names = adapt(weights, args, about)
     write_checkpoint(args.dst, to_original(weights), plain=True, **names)

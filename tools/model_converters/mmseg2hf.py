@@ -19,6 +19,7 @@ from mmseg_anomaly.model_conversion import (
     read_checkpoint,
     to_hugging_face,
 )
+from mmseg_anomaly.model_conversion.checkpoint_files import WEIGHTS
 from mmseg_anomaly.model_conversion.command_line import (
     adapt,
     add_arguments,
@@ -26,7 +27,6 @@ from mmseg_anomaly.model_conversion.command_line import (
     summarise,
 )
 from mmseg_anomaly.model_conversion.eomt_weights import EMPTY_WEIGHT
-from mmseg_anomaly.model_conversion.files import WEIGHTS
 from mmseg_anomaly.model_conversion.hugging_face import (
     NO_OBJECT_WEIGHT,
     make_config,
@@ -57,16 +57,16 @@ def main(argv: Sequence[str] | None = None) -> None:
         files_read(args))
     tensors, about = read_checkpoint(args.src)
     weights = check_complete(
-        from_ours(tensors, about.get('carried'), args.src), args.src,
+        from_ours(tensors, about.get('extras'), args.src), args.src,
         args.ignore)
     weights, names = adapt(weights, args, about)
-    state_dict, carried = to_hugging_face(weights)
-    if EMPTY_WEIGHT not in weights.carried:
+    state_dict, extras = to_hugging_face(weights)
+    if EMPTY_WEIGHT not in weights.extras:
         print_log(f'made {EMPTY_WEIGHT}, the weights of the classes in the '
                   f'loss, again: 1 each and {NO_OBJECT_WEIGHT} for no-object',
                   logger='current')
     config = make_config(weights, args.num_heads, names.get('classes'))
-    write_folder(args.dst, state_dict, carried, config, names)
+    write_folder(args.dst, state_dict, extras, config, names)
     summarise(weights, args.dst)
 
 

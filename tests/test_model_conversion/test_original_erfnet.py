@@ -6,7 +6,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
-from test_model_conversion.original_erfnet import OriginalERFNet, RandomState
+from test_model_conversion.erfnet_code import OriginalERFNet, RandomState
 
 from mmseg_anomaly.engine.checkpoint import load_state_dict_strictly
 from mmseg_anomaly.model_conversion import from_original_erfnet

@@ -34,7 +34,7 @@ def test_add__restores_the_whole(arch, make_model, log):
     for name, value in weights.vit.items():
         torch.testing.assert_close(whole.vit[name], value)
     assert whole.head['attn_mask_probs'].tolist() == [0.25]
-    assert MEAN not in whole.carried
+    assert MEAN not in whole.extras
     assert 'mask probabilities [0.25]' in log[0]
 
 
@@ -42,7 +42,7 @@ def test_add__buffers_that_are_whole_stay(make_model, log):
     weights = from_ours(make_model().state_dict())
     backbone = from_ours(make_model(seed=1).state_dict()).vit
     delta = differences(weights, backbone)
-    delta.carried[MEAN][:] = 0.5
+    delta.extras[MEAN][:] = 0.5
     delta.head['attn_mask_probs'][:] = 0.125
     assert not holds_differences(delta)
     whole = add_backbone(delta, backbone)

@@ -12,8 +12,8 @@ import re
 import torch
 
 from ..models.eomt.vit_layouts import to_timm_names
+from .eomt_layouts import ORIGINAL, unwrap
 from .eomt_weights import EMPTY_WEIGHT, EoMTWeights, StateDict
-from .layouts import ORIGINAL, unwrap
 
 NETWORK = 'network.'
 VIT = 'encoder.backbone.'
@@ -75,7 +75,7 @@ def from_original(weights: StateDict,
         ValueError: If the entries are no original EoMT.
     """
     weights = unwrap(weights, ORIGINAL, source)
-    carried = {key: weights.pop(key) for key in CARRIED if key in weights}
+    extras = {key: weights.pop(key) for key in CARRIED if key in weights}
     vit, head = {}, {}
     for key, value in weights.items():
         name = key.removeprefix(NETWORK)
@@ -86,7 +86,7 @@ def from_original(weights: StateDict,
             vit[name] = value
         else:
             head[rename(name, HEAD_RENAMES)] = value
-    return EoMTWeights(to_timm_names(vit), head, carried)
+    return EoMTWeights(to_timm_names(vit), head, extras)
 
 
 def to_original(weights: EoMTWeights) -> StateDict:
@@ -103,12 +103,12 @@ def to_original(weights: EoMTWeights) -> StateDict:
             for name, value in weights.head.items()}
     dtype = weights.head['queries.weight'].dtype
     statistics = {
-        name: weights.carried.get(
+        name: weights.extras.get(
             name, torch.tensor(value, dtype=dtype).view(1, 3, 1, 1))
         for name, value in PIXEL_STATISTICS.items()
     }
     probs = {'network.attn_mask_probs': head.pop('attn_mask_probs')}
-    empty_weight = {name: value for name, value in weights.carried.items()
+    empty_weight = {name: value for name, value in weights.extras.items()
                     if name == EMPTY_WEIGHT}
     return {
         **probs, **statistics,

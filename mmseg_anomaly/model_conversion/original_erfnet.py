@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from .layouts import without_wrappers
+from .eomt_layouts import without_wrappers
 
 NUM_CLASSES = 19
 """Classes of Cityscapes."""

@@ -100,7 +100,7 @@ def change_sizes(weights: EoMTWeights, *,
             vit[PATCH].float(), [patch, patch])
         print_log(f'resized {PATCH}: {weights.patch_size} to {patch} pixels',
                   logger='current')
-    changed = EoMTWeights(vit, weights.head, weights.carried)
+    changed = EoMTWeights(vit, weights.head, weights.extras)
     return _fit_upscaling(changed, seed)
 
 
@@ -125,4 +125,4 @@ def _fit_upscaling(weights: EoMTWeights, seed: int) -> EoMTWeights:
     print_log(f'{verb} {abs(wanted - found)} upscaling block(s): masks need '
               f'{wanted} with this patch size; train the model before use',
               logger='current')
-    return EoMTWeights(weights.vit, head, weights.carried)
+    return EoMTWeights(weights.vit, head, weights.extras)

@@ -32,7 +32,7 @@ def read_checkpoint(path: str | Path) -> tuple[StateDict, dict[str, Any]]:
     Returns:
         Tensors by name, and a dict that may hold ``config`` (Hugging Face's,
         a dict), ``classes`` (a list of names), ``palette`` (their colours)
-        and ``carried`` (tensors that another layout had beside the model).
+        and ``extras`` (tensors that another layout had next to the model).
 
     Raises:
         FileNotFoundError: If there is no such file, or the folder lacks one.
@@ -119,7 +119,7 @@ def checkpoint_files(path: str | Path) -> list[Path]:
 
 
 def write_checkpoint(path: str | Path, weights: StateDict, *,
-                     carried: StateDict | None = None,
+                     extras: StateDict | None = None,
                      classes: Sequence[str] | None = None,
                      palette: Sequence[Sequence[int]] | None = None,
                      plain: bool = False) -> None:
@@ -129,7 +129,7 @@ def write_checkpoint(path: str | Path, weights: StateDict, *,
         path: Ends with ``.safetensors`` (preferred: reading it can run no
             code), ``.pth`` or ``.bin``.
         weights: Tensors by name.
-        carried: Tensors for the way back, see :class:`EoMTWeights`.
+        extras: Tensors for the way back, see :class:`EoMTWeights`.
         classes: Names of classes.
         palette: Their colours; hues far apart where it ends.
         plain: Write tensors alone where a pickle could hold more.
@@ -139,7 +139,7 @@ def write_checkpoint(path: str | Path, weights: StateDict, *,
     """
     path = Path(path).expanduser()
     names = None if classes is None else class_meta(classes, palette)
-    about = _pack(carried or {})
+    about = _pack(extras or {})
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f'.{path.name}.part')
     if path.suffix == '.safetensors':
@@ -158,11 +158,11 @@ def write_checkpoint(path: str | Path, weights: StateDict, *,
     part.replace(path)
 
 
-def _pack(carried: StateDict) -> dict[str, str]:
-    """Safetensors keeps only strings beside its tensors."""
-    if not carried:
+def _pack(extras: StateDict) -> dict[str, str]:
+    """Safetensors keeps only strings next to its tensors."""
+    if not extras:
         return {}
-    data = save_bytes({k: v.contiguous() for k, v in carried.items()})
+    data = save_bytes({k: v.contiguous() for k, v in extras.items()})
     return {CARRIED: base64.b64encode(data).decode()}
 
 
@@ -172,7 +172,7 @@ def _unpack(about: Mapping[str, Any], path: Path) -> dict[str, Any]:
     unpacked = {}
     if CARRIED in about:
         try:
-            unpacked['carried'] = load_bytes(base64.b64decode(about[CARRIED]))
+            unpacked['extras'] = load_bytes(base64.b64decode(about[CARRIED]))
         except (ValueError, SafetensorError) as error:
             raise ValueError(f'`{CARRIED}` of {path} cannot be read ({error})'
                              '; get or write it again') from error

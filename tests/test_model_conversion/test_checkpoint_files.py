@@ -9,11 +9,11 @@ WEIGHTS = dict(b=torch.arange(6.).view(2, 3).T, a=torch.ones(2).half())
 @pytest.mark.parametrize('name', ['x.safetensors', 'x.pth', 'x.bin'])
 def test_write__keeps_everything(name, tmp_path, assert_same):
     write_checkpoint(tmp_path / 'new' / name, WEIGHTS,
-                     carried=dict(mean=torch.zeros(1).half()),
+                     extras=dict(mean=torch.zeros(1).half()),
                      classes=['road', 'car'])
     tensors, about = read_checkpoint(tmp_path / 'new' / name)
     assert_same(tensors, WEIGHTS)
-    assert_same(about['carried'], dict(mean=torch.zeros(1).half()))
+    assert_same(about['extras'], dict(mean=torch.zeros(1).half()))
     assert about['classes'] == ['road', 'car']
     assert [p.name for p in (tmp_path / 'new').iterdir()] == [name]
 

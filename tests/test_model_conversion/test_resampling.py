@@ -3,7 +3,7 @@ import torch
 from timm.layers import resample_abs_pos_embed, resample_patch_embed
 
 from mmseg_anomaly.model_conversion import change_sizes, from_ours, to_ours
-from mmseg_anomaly.model_conversion.sizes import grid_of
+from mmseg_anomaly.model_conversion.resampling import grid_of
 
 
 @pytest.mark.parametrize('arch', ['registers', 'class_position'])

@@ -33,7 +33,7 @@ def test_round_trip__original(shape, reference_dir, assert_same):
     original = load_file(
         reference_dir / f'A_eomt_official_{shape}_state.safetensors')
     weights = from_original(original)
-    ours = from_ours(to_ours(weights), weights.carried)
+    ours = from_ours(to_ours(weights), weights.extras)
     assert_same(to_original(ours), original)
 
 
