@@ -65,6 +65,7 @@ def train(tmp_path):
                 type='CheckpointHook', interval=1,
                 by_epoch=train_cfg['by_epoch'])),
             custom_hooks=[SeedIterationHook(), UseRandomState()],
+            default_scope='mmseg',
             experiment_name=f'{tmp_path.name}_{number}')
         runner.train()
         return runner.model.weight.item()
