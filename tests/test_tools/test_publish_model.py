@@ -10,6 +10,7 @@ import pytest
 import torch
 import yaml
 from mmengine.config import Config
+from mmseg.apis import inference_model, init_model
 from safetensors import safe_open
 
 from mmseg_anomaly.engine import load_from_local
@@ -65,6 +66,13 @@ def test_published_folder__holds_the_weights_alone_and_their_protocol(
     with safe_open(out / 'model.safetensors', 'pt') as file:
         assert json.loads(file.metadata()['classes']) == [
             'dark', 'bright', 'other']
+    model = init_model(str(out / 'config.py'),
+                       str(out / 'model.safetensors'), device='cpu')
+    meta = trained['meta']['dataset_meta']
+    assert model.dataset_meta == dict(
+        classes=('dark', 'bright', 'other'), palette=meta['palette'])
+    result = inference_model(model, np.zeros((16, 20), np.uint8))
+    assert result.pred_anomaly_map.data.shape == (1, 16, 20)
     cfg = Config.fromfile(out / 'config.py')
     assert cfg.load_from is None
     assert 'work_dir' not in cfg
