@@ -46,26 +46,28 @@ def test_benchmark__goes_on_where_it_stopped(
     (), ('--allow-partial', ),
     ('--cfg-options', 'test_dataloader.dataset.allow_partial=True')])
 def test_benchmark__reports_a_missing_set_after_the_others(
-        flags, config, checkpoint, data_root, tmp_path, run_tool):
-    (data_root / 'RoadAnomaly21/images/7.png').unlink()
+        flags, config, checkpoint, tmp_path, run_tool):
+    for name in ('first', 'second'):
+        write_own_set(tmp_path / 'benchmarks' / name, 2)
+    (tmp_path / 'benchmarks/first/images/1.png').unlink()
     arguments = ('benchmark_anomaly', config, checkpoint, '--data-root',
-                 data_root, '--work-dir', tmp_path / 'work', '--scorers',
-                 'rba', *flags)
+                 tmp_path / 'benchmarks', '--work-dir', tmp_path / 'work',
+                 '--scorers', 'rba', *flags)
     if flags:
         run_tool(*arguments)
         results = json.loads((tmp_path / 'work/results.json').read_text())
-        assert results['datasets']['road_anomaly21']['num_images'] == 9
+        assert results['datasets']['first']['num_images'] == 1
         return
     with pytest.raises(ValueError, match='1 of 2 datasets are missing in .*'
-                       'results.md: road_anomaly21: .*labels_masks/7.png is a '
-                       'label without an image.*`allow_partial=True`'):
+                       'results.md: first: .*images/1.png is missing.*'
+                       '`allow_partial=True`'):
         run_tool(*arguments)
     results = json.loads((tmp_path / 'work/results.json').read_text())
-    assert list(results['datasets']) == ['road_obstacle21']
-    assert '7.png' in results['missing']['road_anomaly21']
+    assert list(results['datasets']) == ['second']
+    assert '1.png' in results['missing']['first']
     table = (tmp_path / 'work/results.md').read_text()
-    assert 'RoadAnomaly21 val (missing) AuPRC' in table
-    assert '7.png is a label without an image' in table
+    assert 'first (missing) AuPRC' in table
+    assert 'images/1.png is missing' in table
 
 
 def test_benchmark__says_so_if_every_set_is_missing(
