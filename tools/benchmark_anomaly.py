@@ -256,12 +256,11 @@ def start_report(cfg: Config, args: argparse.Namespace,
             precision='mixed' if args.amp else 'float32',
             scales=' '.join(f'{scale:g}' for scale in args.scales),
             augmented=args.tta),
-        versions=versions(),
+        versions=versions(), runs=[],
         formulas={scorer_name(scorer): formula(scorer)
                   for scorer in cfg.model.test_cfg.scorer},
         titles=unique_titles({name: get_benchmark(name).title
-                              for name in names}),
-        runs=[])
+                              for name in names}))
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -269,11 +268,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     cfg = prepare(args)
     work_dir = Path(cfg.work_dir)
     checkpoint_sha256 = sha256_of(args.checkpoint)
-    configs = {
-        name: dataset_config(cfg, name, found, args)
-        for name, found in find_benchmarks(
-            args.data_root, args.datasets).items()
-    }
+    found = find_benchmarks(args.data_root, args.datasets)
+    configs = {name: dataset_config(cfg, name, dataset, args)
+               for name, dataset in found.items()}
     settings = {name: settings_of(each, checkpoint_sha256, args.threshold)
                 for name, each in configs.items()}
     finished = {name: find_finished(work_dir / name, settings[name])
@@ -281,8 +278,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     report = start_report(cfg, args, checkpoint_sha256, configs)
     for number, (name, each) in enumerate(configs.items(), 1):
         if finished[name] is None:
-            print_log(f'dataset {number} of {len(configs)}: {name}',
-                      'current')
+            print_log(f'dataset {number} of {len(configs)}: {name}', 'current')
             try:
                 evaluate(each, settings[name])
             except StatedError as error:
