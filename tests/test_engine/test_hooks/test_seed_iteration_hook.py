@@ -1,5 +1,6 @@
 """Trainings of one weight, whose data, order and losses are random."""
 import random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -94,3 +95,15 @@ def test_iterations__differ(train, tmp_path):
                for path in sorted((tmp_path / 'run').glob('iter_*.pth'))]
     steps = np.diff(weights, prepend=0)
     assert len({*np.round(steps, 6)}) == 6
+
+
+def test_step__does_not_depend_on_how_its_batch_was_loaded():
+    # in this process, which uses the random state, or by workers
+    def choices(iteration):
+        SeedIterationHook().before_train_iter(
+            SimpleNamespace(seed=7, iter=iteration), iteration)
+        return torch.rand(1).item(), np.random.rand(), random.random()
+
+    first = choices(3)
+    assert choices(3) == first
+    assert not {*choices(4)} & {*first}
