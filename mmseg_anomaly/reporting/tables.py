@@ -52,8 +52,11 @@ def best_rows(table: Table) -> list[set[int]]:
 
 def to_markdown(table: Table, row_title: str = 'scorer') -> str:
     """Format a table for Markdown, the best number of each column bold."""
-    titles = [f'{column.group} {column.metric} {column.arrow}'
-              for column in table.columns]
+    # names of metrics are ours: the star of F1* opens no emphasis
+    titles = [
+        Markdown(f'{markdown(column.group)} {column.metric} {column.arrow}')
+        for column in table.columns
+    ]
     rows = [[code(label), *map(Markdown, cells)]
             for label, cells in _marked_rows(table, '**{}**')]
     return markdown_table([row_title, *titles], rows, align='r')

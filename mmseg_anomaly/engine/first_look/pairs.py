@@ -16,8 +16,8 @@ def unpaired_sets(look: Look) -> str | None:
                 type(dataset).load_data_list
                 is not BaseSegDataset.load_data_list):
             continue
-        problems = unpaired_files(dataset, [
-            dataset.get_data_info(index) for index in range(len(dataset))])
+        # listed again: `indices` and filters leave files out on purpose
+        problems = unpaired_files(dataset, dataset.load_data_list())
         if problems:
             return (f'{len(problems)} files of `{key}` are no pairs: '
                     f'{name_some(problems)}; complete or remove them, or '

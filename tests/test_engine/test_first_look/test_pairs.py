@@ -53,3 +53,10 @@ def test_other_files__are_nobodys_business(folder):
     (folder / 'images/readme.txt').touch()
     assert unpaired_sets(a_look(build(folder))) is None
     assert unpaired_sets(a_look(part(metainfo={}))) is None
+
+
+@pytest.mark.parametrize('part_of', [dict(indices=1), dict(indices=[1])])
+def test_indices__leave_files_out_on_purpose(part_of, folder):
+    dataset = build(folder, **part_of)
+    assert len(dataset) == 1
+    assert unpaired_sets(a_look(dataset)) is None
