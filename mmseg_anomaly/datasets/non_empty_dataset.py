@@ -1,5 +1,6 @@
 """MMSeg's folder dataset, which refuses to be empty or incomplete."""
 import logging
+import posixpath
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,7 @@ class NonEmptyDataset(BaseSegDataset):
         for number, name in parse_lines(content, self.ann_file):
             for suffix in self._img_suffixes:
                 name = name.removesuffix(suffix)  # noqa: PLW2901
-            first = lines.setdefault(name, number)
+            first = lines.setdefault(posixpath.normpath(name), number)
             if self.test_mode and first != number:
                 raise ValueError(
                     f'lines {first} and {number} of {self.ann_file} both name '

@@ -11,6 +11,9 @@ from pathlib import Path
 from mmseg.datasets import BaseSegDataset
 
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.webp')
+PICTURE_SUFFIXES = (*IMAGE_SUFFIXES, '.bmp', '.gif', '.jp2', '.ppm', '.tif',
+                    '.tiff')
+"""Of pictures that somebody may take for a part of a set."""
 _NAMED = 5
 
 
@@ -79,7 +82,7 @@ def _any_format(suffixes: str | Sequence[str]) -> tuple[str, ...]:
     """Return the suffixes of the same names in all formats."""
     suffixes = [suffixes] if isinstance(suffixes, str) else suffixes
     stems = {os.path.splitext(f'x{suffix}')[0][1:] for suffix in suffixes}  # noqa: PTH122
-    return (*suffixes, *(stem + x for stem in stems for x in IMAGE_SUFFIXES))
+    return (*suffixes, *(stem + x for stem in stems for x in PICTURE_SUFFIXES))
 
 
 def _is_label(path: str, labels: str | None, dataset: BaseSegDataset) -> bool:
@@ -87,10 +90,20 @@ def _is_label(path: str, labels: str | None, dataset: BaseSegDataset) -> bool:
         path.endswith(dataset.seg_map_suffix))
 
 
+def walk(folder: str | Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Yield what ``os.walk`` does, through links but never in a circle."""
+    for parent, folders, files in os.walk(folder, followlinks=True):
+        here = Path(parent).resolve()
+        folders[:] = [name for name in folders
+                      if not (path := here / name).is_symlink()
+                      or not here.is_relative_to(path.resolve())]
+        yield parent, folders, files
+
+
 def _walk(folder: str, suffixes: Iterable[str]) -> Iterator[str]:
     """Yield files, folders and links below a folder by their suffix."""
     suffixes = tuple(suffix.lower() for suffix in suffixes)
-    for parent, folders, files in os.walk(folder):
+    for parent, folders, files in walk(folder):
         for name in sorted((*folders, *files)):
             if name.lower().endswith(suffixes) and not name.startswith('.'):
                 yield os.path.normpath(f'{parent}/{name}')

@@ -75,6 +75,12 @@ def test_label_of_a_list_that_is_missing__is_named_when_built(
         listed(b'a\nb')
 
 
+@pytest.mark.parametrize('name', ['./a', 'b/../a', 'a.jpg'])
+def test_image_that_is_listed_by_two_spellings__is_refused(listed, name):
+    with pytest.raises(ValueError, match='lines 1 and 2 of .* count twice'):
+        listed(f'a\n{name}\n'.encode(), test_mode=True)
+
+
 def test_image_that_is_listed_twice__is_refused_for_testing(listed):
     assert len(listed(b'a\nb\na.jpg')) == 3
     with pytest.raises(ValueError, match="lines 1 and 3 of .* name 'a'"):

@@ -5,7 +5,7 @@ from PIL import Image
 
 from mmseg_anomaly.datasets import CamVidDataset
 from mmseg_anomaly.datasets.non_empty_dataset import NonEmptyDataset
-from mmseg_anomaly.datasets.pairs import unpaired_files, why_no_file
+from mmseg_anomaly.datasets.pairs import unpaired_files, walk, why_no_file
 
 PREFIX = dict(img_path='images', seg_map_path='labels')
 
@@ -62,9 +62,22 @@ def image_of_another_case(folder):
     return r"images/x\.JPG is an image of another format than '\.jpg'"
 
 
+def image_of_a_format_that_nobody_reads(folder):
+    (folder / 'images/x.tif').touch()
+    return r"images/x\.tif is an image of another format than '\.jpg'"
+
+
+def label_without_image_behind_a_link(folder):
+    (folder / 'elsewhere').mkdir()
+    (folder / 'elsewhere/x.png').touch()
+    (folder / 'labels/linked').symlink_to(folder / 'elsewhere')
+    return r'labels/linked/x\.png is a label without an image'
+
+
 MISTAKES = [link_to_nowhere, folder_called_like_an_image, label_without_image,
             image_without_label, link_to_no_label, image_of_another_format,
-            image_of_another_case]
+            image_of_another_case, image_of_a_format_that_nobody_reads,
+            label_without_image_behind_a_link]
 
 
 def test_pairs__are_all_there(folder):
@@ -95,6 +108,13 @@ def test_half_a_pair__is_found_in_sets_of_mmseg(mistake, folder):
     dataset = build(folder, BaseSegDataset)
     infos = [dataset.get_data_info(index) for index in range(len(dataset))]
     assert unpaired_files(dataset, infos)
+
+
+def test_link_to_its_own_folder__is_not_followed(folder):
+    (folder / 'labels/sub/circle').symlink_to(folder / 'labels')
+    assert len(build(folder)) == 2
+    found = {str(part) for part, _, _ in walk(folder / 'labels')}
+    assert found == {f'{folder}/labels', f'{folder}/labels/sub'}
 
 
 def test_many_mistakes__are_counted(folder):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mmengine.logging import print_log
 
-from ..pairs import IMAGE_SUFFIXES
+from ..pairs import IMAGE_SUFFIXES, PICTURE_SUFFIXES
 from .image_files import ImageFiles
 
 _ALPHA_SUFFIXES = ('.png', '.webp')  # formats that hold alpha
@@ -106,7 +106,7 @@ def _by_stem(names: Iterable[str], suffixes: Sequence[str],
             continue
         if suffix is not None:
             found.setdefault(name[:-len(suffix)], []).append(name)
-        elif lower.endswith(IMAGE_SUFFIXES):
+        elif lower.endswith(PICTURE_SUFFIXES):
             others.add(name)
     return found, others
 

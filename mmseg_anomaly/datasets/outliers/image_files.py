@@ -18,6 +18,7 @@ from PIL import Image, UnidentifiedImageError
 from ..image_check import has_end_mark
 from ..label_files import PILLOW_ERRORS
 from ..orientation import orientation_note
+from ..pairs import walk
 
 # a password and unknown compression come as RuntimeError
 _ZIP_ERRORS = (BadZipFile, EOFError, RuntimeError, zlib.error)
@@ -63,7 +64,7 @@ class ImageFiles:
         if self._zip_path is None:
             return sorted(
                 Path(folder, name).relative_to(self.path).as_posix()
-                for folder, _, names in os.walk(self.path) for name in names)
+                for folder, _, names in walk(self.path) for name in names)
         start = len(self._prefix)
         return sorted(
             name[start:] for name in self._open_zip().namelist()

@@ -80,3 +80,24 @@ def test_folder_without_images__is_refused(tmp_path):
 def test_prefix__takes_two_keys(tmp_path):
     with pytest.raises(ValueError, match="or img_path alone, got {'mask_path"):
         FolderOutliers(str(tmp_path), data_prefix=dict(mask_path='masks'))
+
+
+def test_folder_behind_a_link__is_a_part_of_the_source(tmp_path):
+    write(tmp_path / 'here' / '1.png', np.full((4, 4, 4), 255, np.uint8))
+    write(tmp_path / 'there' / '2.png', np.full((4, 4, 4), 255, np.uint8))
+    (tmp_path / 'here' / 'cup').symlink_to(tmp_path / 'there')
+    source = FolderOutliers(str(tmp_path / 'here'))
+    assert [source[row].category for row in range(2)] == ['here', 'cup']
+
+
+def test_format_that_nobody_reads__is_counted(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(
+        'mmseg_anomaly.datasets.outliers.folder_pairs.print_log',
+        lambda message, **_: said.append(message))
+    write(tmp_path / '1.png', np.full((4, 4, 4), 255, np.uint8))
+    for name in ('2.tif', '3.gif', 'notes.txt'):
+        (tmp_path / name).touch()
+    assert len(FolderOutliers(str(tmp_path))) == 1
+    message, = said
+    assert '2 images' in message and 'first 2.tif' in message
