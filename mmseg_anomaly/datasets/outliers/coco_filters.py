@@ -4,6 +4,7 @@ Shape letters: I images, N instances.
 """
 import logging
 import re
+import unicodedata
 from collections.abc import Collection, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -54,6 +55,8 @@ ROAD_SURFACES = (
 _ROAD_WORDS = {*ROAD_CATEGORIES, *ROAD_SURFACES}
 _DAMAGED = 'with a damaged mask'
 _NUM_SHOWN = 10
+_PLURALS = (('s', ''), ('es', ''), ('ies', 'y'), ('men', 'man'),
+            ('children', 'child'))
 
 
 class CocoFilters(NamedTuple):
@@ -216,14 +219,18 @@ def _report_unknown(unknown: set[str], argument: str, index: CocoIndex,
 
 def _word(name: str) -> str:
     """Return a name without case, spaces and punctuation."""
-    return re.sub(r'[\W_]', '', name.casefold()) or name
+    name = unicodedata.normalize('NFKC', name).casefold()
+    return re.sub(r'[\W_]', '', name) or name
 
 
 def _words_of(category: str) -> set[str]:
     """Return what a category may be called in a list.
 
-    Plural s and the endings of COCO-Stuff may be left out.
+    The plural and the endings of COCO-Stuff may be left out.
     """
     word = _word(category)
     root = _word(re.sub('(-other)?(-merged)?$', '', category.casefold()))
-    return {word, word.removesuffix('s'), root}
+    singulars = {each.removesuffix(plural) + singular
+                 for each in (word, root) for plural, singular in _PLURALS
+                 if each.endswith(plural)}
+    return {word, root, *singulars}

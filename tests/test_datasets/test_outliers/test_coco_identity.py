@@ -47,7 +47,8 @@ def test_key_that_occurs_twice__is_refused():
 
 @pytest.mark.parametrize('category', [
     'Car', 'car ', 'CARS', ' Traffic-Light', 'trafficlight', 'Motor Cycle',
-    'pedestrian', 'Pedestrians', 'rider', 'street light',
+    'pedestrian', 'Pedestrians', 'rider', 'street light', 'Buses', 'Children',
+    'women', 'Lorries', 'Buses-other', '\uff23\uff41\uff52',
 ])
 def test_name_of_the_road__is_denied_in_any_spelling(
         make_coco, open_source, categories_of, rabbit, category):
