@@ -13,6 +13,10 @@ from .provenance import write_json
 
 RUN_NAME = 'run.json'
 SUMMARY_NAME = 'summary.json'
+_SET_KEYS = dict(num_images=int, num_normal_images=int, num_pixels=int,
+                 num_positives=int, protocol=str, metric_protocol=str,
+                 bootstrap=dict | None)
+_SCORER_KEYS = dict(values=dict, curves=dict, intervals=dict | None)
 _REMEDY = 'delete the folder to evaluate the dataset again'
 
 
@@ -66,8 +70,19 @@ def load_run(folder: Path) -> FinishedRun | None:
             raise ValueError(f'{where} must have `metrics.{key}` as a '
                              f'number, got {value!r}; {_REMEDY}')
     return FinishedRun(folder.name, run['settings'], run['metrics'],
-                       _read(folder, SUMMARY_NAME, dict(scorers=dict)),
-                       run['facts'])
+                       _read_summary(folder), run['facts'])
+
+
+def _read_summary(folder: Path) -> dict[str, Any]:
+    summary = _read(folder, SUMMARY_NAME, dict(scorers=dict))
+    where = f'the results in {folder} cannot be read since {SUMMARY_NAME}'
+    for scorer, found in summary['scorers'].items():
+        check_keys(summary['scorers'], f'{where}, `scorers`,', {scorer: dict},
+                   remedy=_REMEDY)
+        check_keys(summary, where, _SET_KEYS, remedy=_REMEDY)
+        check_keys(found, f'{where}, `scorers.{scorer}`,', _SCORER_KEYS,
+                   remedy=_REMEDY)
+    return summary
 
 
 def _read(folder: Path, name: str, keys: dict[str, type]) -> dict[str, Any]:

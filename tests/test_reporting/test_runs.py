@@ -74,6 +74,9 @@ def test_run__names_the_file_that_is_damaged(folder, name, content):
      'must have `metrics.a/AuPRC` as a number, got None'),
     ('run.json', 'facts', {}, r", `facts`, has no \['partial'\]"),
     ('run.json', 'settings', [], r'must have `settings` as dict, got \[\]'),
+    ('summary.json', 'scorers', {'msp': None},
+     r', `scorers`, must have `msp` as dict, got None'),
+    ('summary.json', 'scorers', {'msp': {}}, r"has no \['num_images'"),
     ('summary.json', 'scorers', 3, 'must have `scorers` as dict, got 3'),
 ])
 def test_run__names_the_key_of_another_type(folder, name, key, value, message):

@@ -153,13 +153,7 @@ def _read_manifest(path: Path) -> dict:
     if not manifest['images']:
         raise ValueError(f'{path.name} of {path.parent} lists no image; '
                          f'{_REMEDY}')
-    if len(manifest['palette']) not in (0, len(manifest['classes'])):
-        raise ValueError(f'{path} has {len(manifest["palette"])} colours '
-                         f'(`palette`) of {len(manifest["classes"])} classes; '
-                         f'{_REMEDY}')
-    if len(set(manifest['classes'])) < len(manifest['classes']):
-        raise ValueError(f'{path} names a class twice in `classes`, got '
-                         f'{manifest["classes"]}; {_REMEDY}')
+    _check_classes(manifest, path)
     for key in ('image', 'annotation'):
         rows = {}
         for row, item in enumerate(manifest['images']):
@@ -171,3 +165,19 @@ def _read_manifest(path: Path) -> dict:
                     f'images[{first}] and images[{row}] of {path} both have '
                     f'the {key} {item[key]!r}; {_REMEDY}')
     return manifest
+
+
+def _check_classes(manifest: dict, path: Path) -> None:
+    if len(manifest['palette']) not in (0, len(manifest['classes'])):
+        raise ValueError(f'{path} has {len(manifest["palette"])} colours '
+                         f'(`palette`) of {len(manifest["classes"])} classes; '
+                         f'{_REMEDY}')
+    if len(set(manifest['classes'])) < len(manifest['classes']):
+        raise ValueError(f'{path} names a class twice in `classes`, got '
+                         f'{manifest["classes"]}; {_REMEDY}')
+    if not manifest['classes']:
+        raise ValueError(f'{path} names no class (`classes`); {_REMEDY}')
+    for color in manifest['palette']:
+        if len(color) != 3 or min(color) < 0 or max(color) > 255:
+            raise ValueError(f'{path} must have RGB colours of 0 to 255 as '
+                             f'`palette`, got {color}; {_REMEDY}')

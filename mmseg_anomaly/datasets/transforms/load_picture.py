@@ -1,7 +1,10 @@
 """Take a picture from an array or from its file."""
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import cv2
 from mmcv.transforms import LoadImageFromFile as PlainLoader
 from mmengine import fileio
 from mmengine.logging import print_log
@@ -10,8 +13,10 @@ from mmseg.registry import TRANSFORMS
 
 from mmseg_anomaly.pictures import three_channel_image
 
+from ..label_files import PILLOW_ERRORS
 from ..orientation import orientation_note
 
+_DAMAGE = (AssertionError, cv2.error, *PILLOW_ERRORS)  # of MMCV's loader
 _TURNING = ('color', 'grayscale')  # MMCV's flags that obey EXIF
 
 
@@ -76,11 +81,17 @@ class LoadImageFromFile(PlainLoader):
         self._named: set[str] = set()
 
     def transform(self, results: dict) -> dict | None:
-        """Load the picture of ``results``."""
-        if 'reduce_zero_label' not in results:
-            return super().transform(results)
+        """Load the picture of ``results``.
+
+        Raises:
+            ValueError: If it cannot be decoded.
+        """
         path = results['img_path']
-        loaded = self._stored.transform(results)
+        if 'reduce_zero_label' not in results:
+            with _named(path):
+                return super().transform(results)
+        with _named(path):
+            loaded = self._stored.transform(results)
         if loaded is not None and path not in self._named:
             self._named.add(path)
             content = fileio.get(path, backend_args=self.backend_args)
@@ -88,3 +99,16 @@ class LoadImageFromFile(PlainLoader):
                 print_log(f'{path}: {note}', logger='current',
                           level=logging.WARNING)
         return loaded
+
+
+@contextmanager
+def _named(path: str) -> Iterator[None]:
+    """Name the file in what decoders say of its content."""
+    try:
+        yield
+    except _DAMAGE as error:
+        if isinstance(error, OSError) and error.filename:
+            raise
+        reason = ' '.join(str(error).split())
+        raise ValueError(f'the image {path} cannot be decoded ({reason}); '
+                         'copy it again') from error
