@@ -116,6 +116,9 @@ class ArrayFileWriter:
 
     Args:
         path: File to write or replace.
+
+    Raises:
+        IsADirectoryError: On entry, if it is a folder.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -125,6 +128,9 @@ class ArrayFileWriter:
         self._crc = 0
 
     def __enter__(self) -> 'ArrayFileWriter':
+        if self.path.is_dir():  # said before hours of work
+            raise IsADirectoryError(f'{self.path} cannot be written, it is a '
+                                    'folder; name a file')
         self._file = tempfile.TemporaryFile(  # noqa: SIM115
             dir=self.path.parent)
         self._write(_MAGIC)

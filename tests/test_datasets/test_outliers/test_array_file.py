@@ -78,3 +78,9 @@ def test_texts__come_back():
     texts = ['', 'straße', 'b', '']
     content, ends = pack_texts(texts)
     assert [unpack_text(content, ends, row) for row in range(4)] == texts
+
+
+def test_folder_in_place_of_the_file__is_refused_before_the_work(tmp_path):
+    with (pytest.raises(IsADirectoryError, match='is a folder; name a file'),
+          ArrayFileWriter(tmp_path)):
+        pytest.fail('the work began')
