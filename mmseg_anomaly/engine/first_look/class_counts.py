@@ -26,6 +26,13 @@ class StatesClasses(Protocol):
 
 
 @runtime_checkable
+class NamesClasses(Protocol):
+    """A segmentor that knows the names of its classes, by their ids."""
+
+    dataset_meta: dict
+
+
+@runtime_checkable
 class _Described(Protocol):
 
     metainfo: dict
@@ -50,10 +57,36 @@ def differing_class_counts(look: Look) -> str | None:
     return f'the numbers of classes must be equal, got {listed}'
 
 
-def _of_heads(model: nn.Module) -> Iterator[Statement]:
+def differing_class_order(look: Look) -> str | None:
+    """Compare the order of the classes with that of the model.
+
+    Other names may be other words for the same classes. The same names in
+    another order are not: every id would mean something else.
+    """
+    if not isinstance(look.model, NamesClasses):
+        return None
+    learned = tuple(look.model.dataset_meta['classes'])
+    for key, dataset in look.datasets():
+        classes = _classes_of(dataset) or ()
+        if classes != learned and sorted(classes) == sorted(learned):
+            index = next(number for number, pair in enumerate(
+                zip(classes, learned, strict=True)) if len(set(pair)) == 2)
+            return (f'`{key}.metainfo.classes` are those of the model in '
+                    f'another order: class {index} is {classes[index]!r} and '
+                    f'{learned[index]!r}; give all datasets one `metainfo`')
+    return None
+
+
+def heads_of(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """Yield the heads of a segmentor that state a number of classes."""
     for name, module in model.named_modules():
         if _HEAD.fullmatch(name) and isinstance(module, StatesClasses):
-            yield Statement(f'model.{name}.num_classes', module.num_classes)
+            yield name, module
+
+
+def _of_heads(model: nn.Module) -> Iterator[Statement]:
+    for name, head in heads_of(model):
+        yield Statement(f'model.{name}.num_classes', head.num_classes)
 
 
 def _of_data(look: Look) -> Iterator[Statement]:

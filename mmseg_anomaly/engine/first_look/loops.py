@@ -10,6 +10,7 @@ from mmengine.runner import (
 )
 from mmengine.runner.base_loop import BaseLoop
 
+from ...checks import check_integer
 from .look import Look
 
 _WAITS_FOR_THE_END = (EpochBasedTrainLoop, ValLoop, TestLoop)
@@ -26,6 +27,7 @@ def unfit_loop(look: Look) -> str | None:
     """Compare a loop with its sampler and look at its lengths."""
     lengths = _lengths(look.loop)
     for name, value in lengths.items():
+        check_integer(name, value, of='train_cfg')
         if value < 1:
             return (f'`train_cfg.{name}` must be at least 1, got {value}: '
                     'nothing would be trained')

@@ -19,9 +19,12 @@ class FirstLookHook(Hook):
 
     - ``classes``: heads, ``LoadCheckedAnnotations``, datasets and metrics
       are for the same number of classes;
+    - ``order``: datasets name them in the order of the model;
+    - ``void``: padding has the label that heads ignore;
     - ``vit``: both halves of an EoMT state the same ViT;
     - ``anomalies``: a head or loss that learns from anomalies is given some;
     - ``loop``: a loop trains something, and its sampler lets it end;
+    - ``schedule``: no learning rate is 0 long before the end;
     - ``pairs``: images and labels of MMSeg's folder datasets match.
 
     A training looks at its validation, too. Our configs and tools use it::

@@ -72,6 +72,8 @@ class TwoStageWarmupPolyLR(_ParamScheduler):
     differs: steps past the end have rate 0 where the original turns complex.
     """
 
+    eta_min = 0.  # the rate at `end`, by the name MMEngine has for it
+
     def __init__(self,
                  optimizer: Optimizer | OptimWrapper,
                  warmup_iters: tuple[int, int] = (500, 1000),

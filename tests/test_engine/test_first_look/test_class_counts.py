@@ -11,6 +11,7 @@ from torch import nn
 
 from mmseg_anomaly.engine.first_look.class_counts import (
     differing_class_counts,
+    differing_class_order,
 )
 
 
@@ -91,3 +92,21 @@ def test_benchmark_without_classes__fits_every_model():
 def test_dataset_that_lists_nothing__still_has_a_loader():
     look = a_look(a_dataset(None, [loading(12)]), model(decode_head=head(8)))
     assert 'num_classes` 12' in differing_class_counts(look)
+
+
+@pytest.mark.parametrize('phase', ['train', 'val', 'test'])
+def test_same_classes__in_another_order(phase):
+    named = Part(dataset_meta=dict(classes=('road', 'car', 'sky')))
+    dataset = part(metainfo=dict(classes=['road', 'sky', 'car']))
+    problem = differing_class_order(a_look(dataset, named, phase))
+    assert f'`{phase}_dataloader.dataset.metainfo.classes`' in problem
+    assert "class 1 is 'sky' and 'car'" in problem
+
+
+@pytest.mark.parametrize('classes', [
+    ['road', 'car', 'sky'], ['street', 'car', 'sky'], [], ['road', 'car']])
+def test_names__in_the_same_order_or_others(classes):
+    named = Part(dataset_meta=dict(classes=('road', 'car', 'sky')))
+    dataset = part(metainfo=dict(classes=classes))
+    assert differing_class_order(a_look(dataset, named)) is None
+    assert differing_class_order(a_look(dataset, Part())) is None

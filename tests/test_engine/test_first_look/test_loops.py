@@ -62,3 +62,10 @@ def test_loader_without_a_batch__is_refused():
                               DefaultSampler(range(4), seed=0), length=0))
     assert '`train_dataloader` gives no batch' in problem and ' 7 ' in problem
     assert unfit_loop(look(IterBasedTrainLoop, endless(), length=0)) is None
+
+
+@pytest.mark.parametrize('value', ['two', 2.5, None, True])
+def test_length__that_is_not_an_integer(value):
+    with pytest.raises(TypeError, match='`train_cfg.val_interval` must be an '
+                       'integer, got'):
+        unfit_loop(look(IterBasedTrainLoop, endless(), val_interval=value))
