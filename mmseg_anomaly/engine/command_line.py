@@ -19,6 +19,7 @@ from .config_options import (
     read_config,
     stale_variables,
 )
+from .config_values import check_values
 from .head_checkpoint import attached_head
 from .runner import LAUNCHER_VARIABLES
 
@@ -61,8 +62,9 @@ def load_config(args: Namespace, also_read: Collection[str] = ()) -> Config:
 
     Raises:
         FileNotFoundError: If there is no such config.
-        ValueError: If it is no Python, has no model, or an option changes
-            nothing.
+        TypeError: If a value that MMEngine reads is of another type.
+        ValueError: If one is out of range, the config is no Python, has no
+            model, or an option changes nothing.
     """
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = read_config(args.config)
@@ -72,6 +74,7 @@ def load_config(args: Namespace, also_read: Collection[str] = ()) -> Config:
     if args.amp:
         also_read = (*also_read, *READ_BY_AMP)
     merge_options(cfg, args.cfg_options, also_read)
+    check_values(cfg)
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:

@@ -77,7 +77,7 @@ def newest_state(work_dir: str, needed: Collection[str],
         try:
             state = read_state(path, needed)
         except (OSError, ValueError, pickle.UnpicklingError) as error:
-            faults.append(str(error))
+            faults.append(str(error).rstrip('.'))
             continue
         print_log(
             f'{state.path} of iteration {state.iteration} is the newest whole '
@@ -121,7 +121,7 @@ def _newest_first(work_dir: str) -> tuple[list[str], list[str]]:
         try:
             checkpoint = load_from_local(path, 'cpu', mmap=True, verify=False)
         except (OSError, ValueError, pickle.UnpicklingError) as error:
-            faults.append(str(error))
+            faults.append(str(error).rstrip('.'))
             continue
         # the time of a file itself does not survive a copy
         meta = _meta_of(checkpoint)

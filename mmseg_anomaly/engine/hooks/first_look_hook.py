@@ -7,7 +7,7 @@ from mmengine.runner.base_loop import BaseLoop
 from mmseg.registry import HOOKS
 
 from ...checks import check_choice, check_texts
-from ..first_look import CHECKS, Look
+from ..first_look import CHECKS, REMARKS, Look
 from ..model_wrappers import unwrap_model
 
 
@@ -24,8 +24,9 @@ class FirstLookHook(Hook):
     - ``vit``: both halves of an EoMT state the same ViT;
     - ``anomalies``: a head or loss that learns from anomalies is given some;
     - ``loop``: a loop trains something, and its sampler lets it end;
-    - ``schedule``: no learning rate is 0 long before the end;
-    - ``pairs``: images and labels of MMSeg's folder datasets match.
+    - ``schedule``: learning rates count iterations where there are no epochs;
+    - ``pairs``: images and labels of MMSeg's folder datasets match;
+    - ``idle``: no learning rate is 0 long before the end; only a warning.
 
     A training looks at its validation, too. Our configs and tools use it::
 
@@ -45,7 +46,7 @@ class FirstLookHook(Hook):
     def __init__(self, skip: Sequence[str] = ()) -> None:
         check_texts('skip', skip, of=self)
         for name in skip:
-            check_choice('skip', name, tuple(CHECKS), of=self)
+            check_choice('skip', name, (*CHECKS, *REMARKS), of=self)
         self.skip = tuple(skip)
         self._seen: set[str] = set()
 
@@ -74,3 +75,7 @@ class FirstLookHook(Hook):
                 raise ValueError(
                     f'{problem} (default_hooks.first_look.skip=[{name}] '
                     'leaves this check out)')
+        for name, remark in REMARKS.items():
+            found = None if name in self.skip else remark(look)
+            if found is not None:
+                runner.logger.warning(found)

@@ -11,7 +11,7 @@ from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 from test_engine.test_first_look.looks import Part, part
 
 from mmseg_anomaly.engine.first_look import Look
-from mmseg_anomaly.engine.first_look.schedules import unfit_schedule
+from mmseg_anomaly.engine.first_look.schedules import idle_end, unfit_schedule
 from mmseg_anomaly.engine.schedulers import TwoStageWarmupPolyLR
 
 
@@ -34,10 +34,10 @@ WARMUP = (LinearLR, dict(end=40, start_factor=0.1))
     (TwoStageWarmupPolyLR, dict(warmup_iters=(5, 5), end=500)),
 ])
 def test_rate__that_is_zero_before_the_end(last):
-    problem = unfit_schedule(look(WARMUP, last))
+    problem = idle_end(look(WARMUP, last))
     assert ('`param_scheduler.1.end` is 500 and `train_cfg.max_iters` 1000'
             in problem)
-    assert unfit_schedule(look(WARMUP, last, max_iters=500)) is None
+    assert idle_end(look(WARMUP, last, max_iters=500)) is None
 
 
 @pytest.mark.parametrize('schedules', [
@@ -51,6 +51,7 @@ def test_rate__that_is_zero_before_the_end(last):
 ])
 def test_schedules__that_fit(schedules):
     assert unfit_schedule(look(*schedules)) is None
+    assert idle_end(look(*schedules)) is None
 
 
 def test_epochs__never_come_in_a_loop_of_iterations():

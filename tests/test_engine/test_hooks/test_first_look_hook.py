@@ -42,6 +42,18 @@ def test_validation__is_looked_at_once(monkeypatch):
     assert [look.phase for look in looks] == ['train', 'val']
 
 
+def test_remark__is_a_warning_that_can_be_left_out(monkeypatch):
+    monkeypatch.setattr('mmseg_anomaly.engine.hooks.first_look_hook.REMARKS',
+                        dict(idle=lambda look: f'{look.phase} idles'))
+    warnings = []
+    runner = a_runner(train_loop=5)
+    runner.logger = SimpleNamespace(warning=warnings.append)
+    FirstLookHook(skip=['idle']).before_train(runner)
+    assert not warnings
+    FirstLookHook().before_train(runner)
+    assert warnings == ['train idles']
+
+
 @pytest.mark.parametrize(('skip', 'error'), [
     ('classes', TypeError), ([3], TypeError), (['clases'], ValueError)])
 def test_skip__is_a_list_of_checks(skip, error):
