@@ -180,10 +180,17 @@ def _is_of_config(error: Exception, frames: Sequence[Frame],
     if isinstance(error, KeyError):
         return builders[-1] == len(frames) - 1
     inside = frames[builders[-1] + 1:]
-    return (isinstance(error, TypeError)
-            and bool(re.search('unexpected keyword|missing .* required',
-                               message))
-            and all(frame.function == '__init__' for frame in inside))
+    if any(frame.function != '__init__' for frame in inside):
+        return False
+    if isinstance(error, TypeError) and re.search(
+            'unexpected keyword|missing .* required', message):
+        return True
+    # a class of another library refuses a value, in words
+    return (isinstance(error, AssertionError | TypeError | ValueError)
+            and bool(message and inside)
+            and not Path(inside[-1].filename).is_relative_to(PACKAGE)
+            and (isinstance(error, AssertionError)
+                 or inside[-1].line.startswith('raise')))
 
 
 def _one_line(text: str) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from mmengine.registry import Registry
-from mmseg.registry import MODELS
+from mmseg.registry import MODELS, TRANSFORMS
 from torch.utils.data import DataLoader
 
 from mmseg_anomaly.checks import check_number
@@ -161,3 +161,14 @@ def test_sentence_of__full_memory_names_the_remedy():
         raise OutOfMemoryError('CUDA out of memory. Tried to allocate 2 GiB')
     assert sentence_of(caught.value, (PACKAGE, )).startswith(
         'the memory of the accelerator is full; lower the batch size')
+
+
+@pytest.mark.parametrize(('step', 'message'), [
+    (dict(type='RandomCrop', crop_size=[96, 96]), 'crop_size'),
+    (dict(type='RandomFlip', prob=2), 'prob')])
+def test_value__that_another_library_refuses_is_one_line(step, message):
+    with pytest.raises((AssertionError, ValueError)) as caught:
+        TRANSFORMS.build(step)
+    sentence = sentence_of(caught.value, (PACKAGE,))
+    assert sentence.startswith('a part of the config cannot be built: ')
+    assert message in sentence
