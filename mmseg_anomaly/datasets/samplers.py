@@ -99,6 +99,12 @@ class SeededEpochSampler(DefaultSampler):
             equally many.
     """
 
+    def __init__(self, dataset: Sized, shuffle: bool = True,
+                 seed: int | None = None, round_up: bool = True) -> None:
+        check_flags(self, shuffle=shuffle, round_up=round_up)
+        check_integer('seed', seed, low=0, optional=True, of=self)
+        super().__init__(dataset, shuffle, seed, round_up)
+
     def __iter__(self) -> Iterator[SeededIndex]:
         """Yield the samples of this process in this epoch."""
         for place, index in enumerate(super().__iter__()):

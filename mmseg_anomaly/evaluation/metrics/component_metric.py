@@ -250,8 +250,10 @@ def _values(result: ComponentMetrics) -> dict[str, float]:
 
 def _recalls(result: ComponentMetrics,
              names: Sequence[str]) -> dict[str, float]:
+    if not names:  # one bin of all sizes, which is not named
+        return {}
     return {name: 100 * recall for name, recall in zip(
-        names, result.recall_by_size.tolist(), strict=False)}
+        names, result.recall_by_size.tolist(), strict=True)}
 
 
 def _recall_names(size_bins: Sequence[int]) -> list[str]:

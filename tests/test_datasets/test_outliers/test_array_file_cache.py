@@ -60,13 +60,13 @@ def test_folder_that_cannot_be_written__is_named_with_the_remedy(tmp_path):
         open_one(tmp_path)
 
 
-def test_default_folder__follows_the_environment(monkeypatch):
+def test_default_folder__follows_the_environment(monkeypatch, tmp_path):
     monkeypatch.setenv('XDG_CACHE_HOME', '/somewhere')
     assert str(array_file.default_cache_dir()) == '/somewhere/mmseg_anomaly'
     monkeypatch.delenv('XDG_CACHE_HOME')
-    monkeypatch.setenv('HOME', '/home/me')
-    assert str(
-        array_file.default_cache_dir()) == '/home/me/.cache/mmseg_anomaly'
+    monkeypatch.setenv('HOME', str(tmp_path))
+    assert (array_file.default_cache_dir()
+            == tmp_path / '.cache' / 'mmseg_anomaly')
 
 
 def test_failing_scan__leaves_no_file(tmp_path):
